@@ -1,0 +1,55 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Installs the Debian/Ubuntu packages of the named sets; those present already are
+# found with dpkg-query, so that a machine that has them all needs no network.
+#   deps.sh SET...      sets: build run test lint fuzz bench
+. "$(dirname "$0")/lib.sh"
+
+build=(gcc libc6-dev make meson ninja-build pkg-config libjansson-dev libhttp-parser-dev
+    libsqlite3-dev libssl-dev zlib1g-dev libzstd-dev liblzma-dev libseccomp-dev
+    libmnl-dev libnftnl-dev libcmocka-dev)
+# ISA-L is not built for every architecture; zlib does its work elsewhere.
+case "$(uname -m)" in x86_64 | aarch64) build+=(libisal-dev) ;; esac
+run=(busybox-static iproute2 nftables)
+test=(busybox-static iproute2 nftables procps util-linux python3 python3-pytest python3-docker
+    curl zstd xz-utils libcap2-bin attr)
+lint=(clang clang-format clang-tidy cppcheck python3)
+fuzz=(clang)
+bench=(docker.io containerd runc crun podman conmon containernetworking-plugins hyperfine busybox-static
+    iproute2 iptables nftables python3)
+
+[ $# -gt 0 ] || die "usage: deps.sh build|run|test|lint|fuzz|bench ..."
+want=()
+for set in "$@"; do
+    case $set in
+    build | run | test | lint | fuzz | bench) declare -n packages=$set ;;
+    *) die "unknown set of packages: $set" ;;
+    esac
+    want+=("${packages[@]}")
+done
+
+if ! command -v dpkg-query >/dev/null; then
+    warn "deps: no dpkg here; these packages (Debian's names) are expected: ${want[*]}"
+    exit 0
+fi
+missing=()
+for package in "${want[@]}"; do
+    [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" = installed ] || missing+=("$package")
+done
+[ ${#missing[@]} -gt 0 ] || exit 0
+[ "$(id -u)" = 0 ] || die "missing packages: ${missing[*]} (sudo make deps installs them)"
+
+say "Installing: ${missing[*]}"
+export DEBIAN_FRONTEND=noninteractive
+# Peers are run by the bench itself, apart from the machine: installing one must not start it.
+policy=/usr/sbin/policy-rc.d
+if [ ! -e $policy ]; then
+    printf '#!/bin/sh\nexit 101\n' >$policy
+    chmod 755 $policy
+    trap 'rm -f $policy' EXIT
+fi
+install_missing() {
+    apt-get install -y -qq --no-install-recommends "${missing[@]}" </dev/null >/dev/null
+}
+apt-get update -qq </dev/null || { sleep 5; apt-get update -qq </dev/null; }
+install_missing || { sleep 5; apt-get update -qq </dev/null; install_missing; }
