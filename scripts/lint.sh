@@ -1,0 +1,45 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Runs the named checks, or all of them; says which failed, and fails if one did.
+#   lint.sh [selftest format hygiene layering size banned headers cppcheck clang-tidy]
+. "$(dirname "$0")/lib.sh"
+
+scripts/deps.sh build lint
+# Configured for clang, so that clang-tidy sees only flags it knows; generated headers come with it.
+LINT_BUILD=build-lint
+configure() {
+    [ -f $LINT_BUILD/build.ninja ] || CC=clang meson setup $LINT_BUILD >/dev/null
+    ninja -C $LINT_BUILD --quiet build.ninja >/dev/null
+}
+
+check_selftest() { scripts/checks/selftest.sh; }
+check_format() { scripts/format.sh --check; }
+check_hygiene() { "$PYTHON" scripts/checks/hygiene.py; }
+check_layering() { "$PYTHON" scripts/checks/layering.py; }
+check_size() { "$PYTHON" scripts/checks/size.py; }
+check_banned() { "$PYTHON" scripts/checks/banned.py; }
+check_headers() { configure && scripts/checks/headers.sh . $LINT_BUILD; }
+
+check_cppcheck() {
+    cppcheck --quiet --std=c11 --language=c --enable=warning,performance,portability --inline-suppr \
+        --suppressions-list=scripts/cppcheck-suppressions.txt --error-exitcode=1 -j "$(nproc)" \
+        -D__linux__ -D__x86_64__ -D__GNUC__=12 -Isrc src
+}
+
+check_clang-tidy() {
+    configure
+    find src -name '*.c' -print0 | sort -z |
+        xargs -0r -n 4 -P "$(nproc)" clang-tidy --quiet -p $LINT_BUILD --extra-arg=-Wno-error 2>/dev/null |
+        { grep -v '^$' || true; }
+}
+
+checks=("$@")
+[ $# -gt 0 ] || checks=(selftest format hygiene layering size banned headers cppcheck clang-tidy)
+failed=()
+for check in "${checks[@]}"; do
+    declare -F "check_$check" >/dev/null || die "no such check: $check"
+    started=$SECONDS
+    if ("check_$check"); then result=ok; else result=FAILED failed+=("$check"); fi
+    printf 'lint: %-10s %s (%d s)\n' "$check" "$result" $((SECONDS - started))
+done
+[ ${#failed[@]} -eq 0 ] || die "failed: ${failed[*]}"
