@@ -27,10 +27,10 @@ check_cppcheck() {
 }
 
 check_clang-tidy() {
-    configure
+    configure || return
     find src -name '*.c' -print0 | sort -z |
-        xargs -0r -n 4 -P "$(nproc)" clang-tidy --quiet -p $LINT_BUILD --extra-arg=-Wno-error 2>/dev/null |
-        { grep -v '^$' || true; }
+        xargs -0r -n 4 -P "$(nproc)" clang-tidy --quiet -p $LINT_BUILD --extra-arg=-Wno-error 2>&1 |
+        { grep -vE '^([0-9]+ warnings? generated\.)?$' || true; }
 }
 
 checks=("$@")
