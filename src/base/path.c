@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "base/path.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/buf.h"
+#include "base/str.h"
+
+static int openat2_retry(int rootfd, const char *path, int flags, mode_t mode, uint64_t resolve)
+{
+    struct open_how how = {
+        .flags = (uint64_t)(unsigned)(flags | O_CLOEXEC),
+        .mode = flags & (O_CREAT | O_TMPFILE) & ~O_DIRECTORY ? mode : 0,
+        .resolve = resolve,
+    };
+
+    /* EAGAIN: a rename or mount elsewhere raced with the walk; openat2(2) says to try again. */
+    for (int tries = 0; tries < 128; tries++) {
+        int fd = (int)syscall(SYS_openat2, rootfd, path, &how, sizeof(how));
+        if (fd >= 0)
+            return fd;
+        if (errno != EAGAIN && errno != EINTR)
+            return -errno;
+    }
+    return -EAGAIN;
+}
+
+int open_in_root(int rootfd, const char *path, int flags, mode_t mode)
+{
+    return openat2_retry(rootfd, *path ? path : ".", flags, mode,
+                         RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
+}
+
+int open_beneath(int rootfd, const char *path, int flags, mode_t mode)
+{
+    while (*path == '/')
+        path++;
+    return openat2_retry(rootfd, *path ? path : ".", flags, mode,
+                         RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS);
+}
+
+int mkdir_p_in_root(int rootfd, const char *path, mode_t mode)
+{
+    int fd = open_in_root(rootfd, path, O_PATH | O_DIRECTORY, 0);
+
+    if (fd >= 0 || fd != -ENOENT)
+        return fd;
+
+    /* Grow the path component by component. Each prefix is resolved anew from the root, so that a
+     * link met on the way is followed inside it. */
+    _cleanup_free_ char *clean = path_clean(path);
+    _cleanup_strv_ char **parts = str_split(clean, '/');
+    _cleanup_buf_ struct buf prefix = BUF_INIT(PATH_MAX);
+    _cleanup_close_ int parent = open_in_root(rootfd, ".", O_PATH | O_DIRECTORY, 0);
+    if (parent < 0)
+        return parent;
+    for (size_t i = 0; parts[i]; i++) {
+        if (!*parts[i] || str_eq(parts[i], "."))
+            continue;
+        if (buf_addf(&prefix, "/%s", parts[i]) < 0)
+            return -ENAMETOOLONG;
+        int next = open_in_root(rootfd, buf_str(&prefix), O_PATH | O_DIRECTORY, 0);
+        if (next == -ENOENT) {
+            if (str_eq(parts[i], ".."))
+                return -EINVAL;
+            if (mkdirat(parent, parts[i], mode) < 0 && errno != EEXIST)
+                return -errno;
+            next = open_in_root(rootfd, buf_str(&prefix), O_PATH | O_DIRECTORY, 0);
+        }
+        if (next < 0)
+            return next;
+        close_fd(parent);
+        parent = next;
+    }
+    return TAKE_FD(parent);
+}
+
+int mkdir_p(const char *path, mode_t mode)
+{
+    _cleanup_free_ char *copy = xstrdup(path);
+
+    for (char *p = copy + 1; *copy; p++) {
+        if (*p != '/' && *p != '\0')
+            continue;
+        char saved = *p;
+        *p = '\0';
+        if (mkdir(copy, mode) < 0 && errno != EEXIST)
+            return -errno;
+        *p = saved;
+        if (!saved)
+            break;
+    }
+    return 0;
+}
+
+static int rm_rf_dir(int fd_owned, dev_t dev);
+
+static int rm_rf_entry(int dirfd, const char *name, dev_t dev)
+{
+    if (unlinkat(dirfd, name, 0) == 0 || errno == ENOENT)
+        return 0;
+    if (errno != EISDIR && errno != EPERM)
+        return -errno;
+    int fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0)
+        return errno == ENOENT ? 0 : -errno;
+    int r = rm_rf_dir(fd, dev);
+    if (r < 0)
+        return r;
+    if (unlinkat(dirfd, name, AT_REMOVEDIR) < 0 && errno != ENOENT)
+        return -errno;
+    return 0;
+}
+
+static int rm_rf_dir(int fd_owned, dev_t dev)
+{
+    struct stat st;
+    DIR *d = fdopendir(fd_owned);
+
+    if (!d) {
+        int r = -errno;
+        close_fd(fd_owned);
+        return r;
+    }
+    int r = fstat(dirfd(d), &st) < 0 ? -errno : 0;
+    if (r == 0 && st.st_dev != dev)
+        r = -EXDEV;
+    while (r == 0) {
+        errno = 0;
+        struct dirent *e = readdir(d);
+        if (!e) {
+            r = -errno;
+            break;
+        }
+        if (str_eq(e->d_name, ".") || str_eq(e->d_name, ".."))
+            continue;
+        r = rm_rf_entry(dirfd(d), e->d_name, dev);
+    }
+    (void)closedir(d);
+    return r;
+}
+
+int rm_rf_at(int dirfd, const char *name)
+{
+    struct stat st;
+
+    if (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+        return errno == ENOENT ? 0 : -errno;
+    return rm_rf_entry(dirfd, name, st.st_dev);
+}
+
+char *path_clean(const char *path)
+{
+    bool rooted = path[0] == '/';
+    _cleanup_strv_ char **parts = str_split(path, '/');
+    _cleanup_strv_ char **kept = NULL;
+    size_t n = 0;
+
+    for (size_t i = 0; parts[i]; i++) {
+        if (!*parts[i] || str_eq(parts[i], "."))
+            continue;
+        if (str_eq(parts[i], "..")) {
+            if (n > 0 && !str_eq(kept[n - 1], "..")) {
+                free(kept[--n]);
+                kept[n] = NULL;
+                continue;
+            }
+            if (rooted)
+                continue;
+        }
+        strv_push(&kept, parts[i]);
+        n++;
+    }
+    _cleanup_free_ char *joined = strv_join(kept, "/");
+    if (rooted)
+        return xasprintf("/%s", joined);
+    return xstrdup(*joined ? joined : ".");
+}
+
+bool path_component_valid(const char *name)
+{
+    return !str_empty(name) && !str_eq(name, ".") && !str_eq(name, "..") && !strchr(name, '/');
+}
