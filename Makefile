@@ -36,7 +36,7 @@ bench: ## Time Lighter and every peer found on this machine, print ratios (as ro
 	@scripts/bench.sh
 
 bench-peers: ## Install the peers that `make bench` compares with (as root)
-	@scripts/deps.sh bench
+	@scripts/deps.sh bench peers
 
 lint: ## Check formatting, layering, sizes and banned calls; clang-tidy and cppcheck
 	@scripts/lint.sh

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Installs the Debian/Ubuntu packages of the named sets; those present already are
 # found with dpkg-query, so that a machine that has them all needs no network.
-#   deps.sh SET...      sets: build run test lint fuzz bench
+#   deps.sh SET...      sets: build run test lint fuzz bench peers
 . "$(dirname "$0")/lib.sh"
 
 build=(gcc libc6-dev make meson ninja-build pkg-config libjansson-dev libhttp-parser-dev
@@ -15,14 +15,14 @@ test=(busybox-static iproute2 nftables procps util-linux python3 python3-pytest 
     curl zstd xz-utils libcap2-bin attr)
 lint=(clang clang-format clang-tidy cppcheck python3)
 fuzz=(clang)
-bench=(docker.io containerd runc crun podman conmon containernetworking-plugins hyperfine busybox-static
-    iproute2 iptables nftables python3)
+bench=(hyperfine busybox-static iproute2 util-linux python3)
+peers=(docker.io containerd runc crun podman conmon containernetworking-plugins iptables)
 
-[ $# -gt 0 ] || die "usage: deps.sh build|run|test|lint|fuzz|bench ..."
+[ $# -gt 0 ] || die "usage: deps.sh build|run|test|lint|fuzz|bench|peers ..."
 want=()
 for set in "$@"; do
     case $set in
-    build | run | test | lint | fuzz | bench) declare -n packages=$set ;;
+    build | run | test | lint | fuzz | bench | peers) declare -n packages=$set ;;
     *) die "unknown set of packages: $set" ;;
     esac
     want+=("${packages[@]}")
