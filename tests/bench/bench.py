@@ -24,7 +24,11 @@ TOP = pathlib.Path(__file__).resolve().parents[2]
 OURS = "lighter"
 VIA_DOCKER = "docker CLI + lighterd"
 LIGHTER_RUNTIME = "lighter-runtime"
-CRUN_NO_CGROUP = "crun without cgroup"
+CRUN_V2 = "crun, cgroup v2 only"
+
+# A command in a mount namespace that shows cgroup v2 alone.
+ONLY_CGROUP2 = ["unshare", "-m", "--propagation", "private", "sh", "-c",
+                'umount -R /sys/fs/cgroup && mount -t cgroup2 none /sys/fs/cgroup && exec "$@"', "sh"]
 
 # (work, subject) -> the most it may take on the two-core virtual machine of docs/ARCHITECTURE.md.
 BUDGETS = {
@@ -53,7 +57,7 @@ class Table:
 
     def budget(self, work, subject):
         if subject == LIGHTER_RUNTIME:
-            crun = self.get(work, "crun") or self.get(work, CRUN_NO_CGROUP)
+            crun = self.get(work, "crun") or self.get(work, CRUN_V2)
             return crun and crun / 2
         return BUDGETS.get((work, subject))
 
@@ -71,13 +75,13 @@ class Table:
         return "\n".join(lines)
 
 
-def time_ms(command, runs, scratch):
+def time_ms(command, runs, scratch, inside=()):
     """Median time of a command in milliseconds, by hyperfine without a shell. A command that fails
-    says why before it is timed."""
-    quiet(command, cwd=scratch)
+    says why before it is timed. `inside` is put before hyperfine itself, and is not timed."""
+    quiet([*inside, *command], cwd=scratch)
     report = pathlib.Path(scratch) / "hyperfine.json"
     words = " ".join(subprocess.list2cmdline([str(word)]) for word in command)
-    quiet(["hyperfine", "-N", "--warmup", "3", "--runs", str(runs), "--style", "none", "--export-json",
+    quiet([*inside, "hyperfine", "-N", "--warmup", "3", "--runs", str(runs), "--style", "none", "--export-json",
            report, words], timeout=600, cwd=scratch)
     return statistics.median(json.loads(report.read_text())["results"][0]["times"]) * 1000
 
@@ -169,10 +173,11 @@ class Bench:
         where = bundle.make(self.scratch, self.rootfs)
         root = pathlib.Path(self.scratch) / "state"
 
-        def measure(name, *program):
+        def measure(name, program, inside=()):
+            command = [program, "--root", root / os.path.basename(program), "run", "--bundle", where,
+                       f"bench-{os.getpid()}"]
             try:
-                value = time_ms([*program, "--root", root / program[0].rpartition("/")[2], "run", "--bundle", where,
-                                 f"bench-{os.getpid()}"], self.options.runs, self.scratch)
+                value = time_ms(command, self.options.runs, self.scratch, inside)
             except RuntimeError as error:
                 print(f"  runtime: {name}: {error}", file=sys.stderr)
                 return False
@@ -182,9 +187,9 @@ class Bench:
         root.mkdir()
         measure(LIGHTER_RUNTIME, f"{self.options.build}/lighter-runtime")
         crun, runc = find("crun"), find("runc")
-        # It refuses machines that have both cgroup versions in use.
+        # crun refuses machines that have both cgroup versions in use.
         if crun and not measure("crun", crun):
-            measure(CRUN_NO_CGROUP, crun, "--cgroup-manager=disabled")
+            measure(CRUN_V2, crun, ONLY_CGROUP2)
         if runc:
             measure("runc", runc)
 
@@ -212,19 +217,19 @@ def make_scratch():
     raise SystemExit("bench: no file system here can hold overlay layers")
 
 
-def remove_groups(before):
-    """The parent control groups that peers leave behind, when they were not there before."""
-    for group in groups() - before:
-        try:
-            os.rmdir(group)
-        except OSError:
-            pass
-
-
 def groups():
-    names = ("docker", "libpod_parent")
-    root = pathlib.Path("/sys/fs/cgroup")
-    return {path for name in names for path in (root / name, *root.glob(f"*/{name}")) if path.is_dir()}
+    """The parent control groups of the peers, at whatever depth this machine puts them."""
+    return {path for name in ("docker", "libpod_parent") for path in pathlib.Path("/sys/fs/cgroup").rglob(name)}
+
+
+def remove_groups(before):
+    """Removes those that the run has left behind. One that is in use refuses."""
+    for group in groups() - before:
+        for directory, _, _ in os.walk(group, topdown=False):
+            try:
+                os.rmdir(directory)
+            except OSError:
+                pass
 
 
 def main():

@@ -192,6 +192,10 @@ class Podman(Engine):
 
     def __init__(self, scratch, podman):
         super().__init__(scratch)
+        # Its own defaults may be above what this machine grants even root.
+        conf = self.dir / "containers.conf"
+        conf.write_text('[containers]\ndefault_ulimits = ["nofile=1024:1024", "nproc=4096:4096"]\n')
+        os.environ["CONTAINERS_CONF"] = str(conf)
         self.cli = self.namespace.enter(
             [podman, "--root", f"{self.dir}/root", "--runroot", f"{self.dir}/run", "--tmpdir", f"{self.dir}/tmp",
              "--cgroup-manager", "cgroupfs", "--events-backend", "file"])
