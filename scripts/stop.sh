@@ -27,13 +27,15 @@ stop_daemon() {
     wait_gone "$1" 150 || { kill -KILL "$1" 2>/dev/null || true; wait_gone "$1" 50; }
 }
 
-# Shims name the exec root in their arguments; with one goes its container.
+# A shim of ours has our directories in its arguments, or files of them open: its log. Its program may
+# be a memory file, which only the link's text tells. With a shim goes its container.
 stop_shims() {
-    local dir pid
+    local dir
     for dir in /proc/[0-9]*; do
-        pid=${dir#/proc/}
-        case "$(cat "$dir/comm" 2>/dev/null)" in lighter-shim*) ;; *) continue ;; esac
-        ! tr '\0' '\n' <"$dir/cmdline" 2>/dev/null | grep -q "$EXEC_ROOT" || kill -KILL "$pid" 2>/dev/null || true
+        case "$(readlink "$dir/exe" 2>/dev/null)" in *lighter-shim*) ;; *) continue ;; esac
+        { tr '\0' '\n' <"$dir/cmdline"; find "$dir/fd" "$dir/cwd" -type l -printf '%l\n'; } 2>/dev/null |
+            grep -qF -e "$EXEC_ROOT/" -e "$data_root/" || continue
+        kill -KILL "${dir#/proc/}" 2>/dev/null || true
     done
 }
 

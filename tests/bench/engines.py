@@ -58,6 +58,7 @@ class Engine:
         self.dir.mkdir()
         self.namespace = Namespace(f"bench-{self.name}-{os.getpid()}")
         self.processes = []
+        self.known_shims = set()
         self.cli = []
 
     def spawn(self, command):
@@ -107,23 +108,23 @@ class Engine:
         self.namespace.remove()
 
     def kill_shims(self):
-        for pid in self.shims():
+        for pid in self.known_shims:
             try:
-                os.kill(pid, 9)
-            except ProcessLookupError:
+                if any(name in os.readlink(f"/proc/{pid}/exe") for name in self.shim_names):
+                    os.kill(pid, 9)
+            except OSError:
                 pass
 
     def shims(self):
-        """The processes that stay beside our containers: those whose arguments name our directory."""
-        found = []
-        for entry in pathlib.Path("/proc").glob("[0-9]*"):
-            try:
-                comm = (entry / "comm").read_text().strip()
-                arguments = (entry / "cmdline").read_bytes()
-            except OSError:
-                continue
-            if comm.startswith(self.shim_names) and str(self.dir).encode() in arguments:
-                found.append(int(entry.name))
+        """The processes that stay beside our running containers: the parents of those."""
+        ids = quiet([*self.cli, "ps", "-q"]).split()
+        found = set()
+        for start in range(0, len(ids), 50):
+            pids = quiet([*self.cli, "inspect", "-f", "{{.State.Pid}}", *ids[start:start + 50]]).split()
+            for pid in pids:
+                status = pathlib.Path(f"/proc/{pid}/status").read_text()
+                found.add(next(int(l.split()[1]) for l in status.splitlines() if l.startswith("PPid:")))
+        self.known_shims |= found
         return found
 
     def daemon_rss_kb(self):
