@@ -13,7 +13,7 @@ case "$(uname -m)" in x86_64 | aarch64) build+=(libisal-dev) ;; esac
 run=(busybox-static iproute2 nftables)
 test=(busybox-static iproute2 nftables procps util-linux python3 python3-pytest python3-docker
     curl zstd xz-utils libcap2-bin attr)
-lint=(clang clang-format clang-tidy cppcheck python3)
+lint=(clang clang-format clang-tidy cppcheck python3 shellcheck)
 fuzz=(clang)
 bench=(hyperfine busybox-static iproute2 util-linux python3)
 peers=(docker.io containerd runc crun podman conmon containernetworking-plugins iptables)

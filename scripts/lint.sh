@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Runs the named checks, or all of them; says which failed, and fails if one did.
-#   lint.sh [selftest format hygiene layering size banned headers cppcheck clang-tidy]
+#   lint.sh [selftest format shell hygiene layering size banned headers cppcheck clang-tidy]
 . "$(dirname "$0")/lib.sh"
 
 scripts/deps.sh build lint
@@ -13,6 +13,11 @@ configure() {
 
 check_selftest() { scripts/checks/selftest.sh; }
 check_format() { scripts/format.sh --check; }
+check_shell() {
+    # Sourced files are checked with the scripts that source them; their variables are used there.
+    shellcheck -x -P SCRIPTDIR -s bash -e SC2034 scripts/*.sh scripts/checks/*.sh .ci/run &&
+        shellcheck packaging/postinst packaging/prerm packaging/postrm
+}
 check_hygiene() { "$PYTHON" scripts/checks/hygiene.py; }
 check_layering() { "$PYTHON" scripts/checks/layering.py; }
 check_size() { "$PYTHON" scripts/checks/size.py; }
@@ -34,7 +39,7 @@ check_clang-tidy() {
 }
 
 checks=("$@")
-[ $# -gt 0 ] || checks=(selftest format hygiene layering size banned headers cppcheck clang-tidy)
+[ $# -gt 0 ] || checks=(selftest format shell hygiene layering size banned headers cppcheck clang-tidy)
 failed=()
 for check in "${checks[@]}"; do
     declare -F "check_$check" >/dev/null || die "no such check: $check"
