@@ -16,13 +16,15 @@ struct db;
 struct net;
 
 struct net_config {
-    const char *bridge; /* interface name, default "lighter0" */
-    const char *bip;    /* "172.17.0.1/16" or NULL: the first free default pool */
-    bool disabled;      /* --bridge=none */
-    int mtu;            /* 0: 1500 */
-    bool iptables;      /* whether to make nft rules (default true) */
-    bool ip_forward;    /* whether to switch net.ipv4.ip_forward on (default true) */
-    bool ip_masq;       /* default true */
+    const char *state_dir; /* run-time state, e.g. <exec-root>/net; made if missing. What it holds
+                              is lost with a reboot, as the containers are */
+    const char *bridge;    /* interface name, default "lighter0" */
+    const char *bip;       /* "172.17.0.1/16" or NULL: the first free default pool */
+    bool disabled;         /* --bridge=none */
+    int mtu;               /* 0: 1500 */
+    bool iptables;         /* whether to make nft rules (default true) */
+    bool ip_forward;       /* whether to switch net.ipv4.ip_forward on (default true) */
+    bool ip_masq;          /* default true */
 };
 
 /* db is borrowed. Does not touch the kernel yet. */
@@ -50,11 +52,17 @@ int net_sandbox_create(struct net *n, const char *container_id, const char *netw
                        struct net_endpoint *ret, int *ret_netns_fd, struct err *err);
 /* Releases the address and makes sure that the interface is gone. OK if absent. */
 void net_sandbox_release(struct net *n, const char *container_id);
+/* The endpoint of a container that has a sandbox (also after a restart of the daemon, once
+ * net_restore() ran); ERR_NOT_FOUND otherwise. */
+int net_endpoint_get(struct net *n, const char *container_id, struct net_endpoint *ret,
+                     struct err *err);
 /* After a restart of the daemon: takes over the leases of containers that still run, and removes
  * interfaces and leases of all others. */
 int net_restore(struct net *n, char *const *running_container_ids, struct err *err);
 
-/* GET /networks and /networks/{id} for the predefined ones; new objects. */
+/* GET /networks and /networks/{id} for the predefined ones; new references. "Containers" is keyed
+ * by container ID with an empty "Name", which the engine fills in. ERR_NOT_FOUND: `network <name>
+ * not found`. */
 json_t *net_list(struct net *n);
 int net_inspect(struct net *n, const char *name_or_id, json_t **ret, struct err *err);
 /* Name servers of the host for containers' resolv.conf, loopback ones left out (8.8.8.8, 8.8.4.4
