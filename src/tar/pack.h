@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/* Makes a tar of a directory tree. The order is deterministic: each directory before its entries,
+ * those sorted bytewise; so are the bytes (names of users are not written). Sockets are left out.
+ * Symlinks are never followed and mounts beneath are not entered. Kept xattrs: user.* (but
+ * user.overlay.*), security.capability, system.posix_acl_*. Sparse files are written in full. */
+
+#include <time.h>
+
+#include "base/digest.h"
+#include "base/err.h"
+#include "base/macros.h"
+#include "tar/io.h"
+
+struct tar_pack_options {
+    /* The tree is an overlay2 layer: 0:0 character devices become ".wh.NAME", opaque directories
+     * get a ".wh..wh..opq" as their first entry. */
+    bool overlay;
+    bool nsec_times; /* keep fractions of seconds; as Docker, they are dropped otherwise */
+    /* Tells whether to take the entry (false skips a directory's content too); NULL: all. */
+    bool (*filter)(void *arg, const char *path);
+    void *arg;
+};
+
+struct tar_pack_result {
+    struct digest diff_id; /* SHA-256 of the tar */
+    uint64_t tar_bytes;    /* its length */
+    uint64_t size_bytes;   /* sum of the sizes of regular files */
+    uint64_t entries;
+};
+
+/* Names in the tar are relative to rootfd ("etc/passwd"), which itself is not an entry. A file that
+ * shrinks meanwhile is padded with zeros, one that grows is cut. options and ret may be NULL. */
+int tar_pack_tree(int rootfd, struct tar_sink sink, const struct tar_pack_options *options,
+                  struct tar_pack_result *ret, struct err *err);
