@@ -41,10 +41,24 @@ struct layer_info {
  * ERR_NO_SPACE; nothing is left behind. */
 int layer_register(struct layer_store *s, const struct digest *parent, int fd,
                    const struct digest *expected, struct layer_info *ret, struct err *err);
+struct layer_register_options {
+    /* Called now and then with the bytes of uncompressed tar consumed; a negative errno ends the
+     * registration with it. May be NULL. */
+    int (*progress)(void *ctx, uint64_t tar_bytes);
+    void *progress_ctx;
+};
+/* layer_register() with options (NULL: none). */
+int layer_register_with(struct layer_store *s, const struct digest *parent, int fd,
+                        const struct digest *expected, const struct layer_register_options *options,
+                        struct layer_info *ret, struct err *err);
 /* Takes one more reference; ERR_NOT_FOUND. */
 int layer_ref(struct layer_store *s, const struct digest *chain_id, struct err *err);
-/* Drops one; the last one removes the layer (and drops its parent's). */
+/* Drops one; the last one removes the layer (and drops its parent's). Not to be called inside a
+ * database transaction: the files are gone even if that is rolled back. */
 int layer_unref(struct layer_store *s, const struct digest *chain_id, struct err *err);
+/* For the boot: the only users are now these chain IDs (an image each; a chain may come several
+ * times), beside child and writable layers. Layers without any user are removed. */
+int layer_reconcile(struct layer_store *s, const struct digest *users, size_t n, struct err *err);
 int layer_get(struct layer_store *s, const struct digest *chain_id, struct layer_info *ret,
               struct err *err);
 /* Writes the layer's exact uncompressed tar to out_fd and verifies it against the DiffID. */
@@ -54,7 +68,9 @@ int layer_write_tar(struct layer_store *s, const struct digest *chain_id, int ou
 void layer_chain_id(const struct digest *parent, const struct digest *diff_id, struct digest *ret);
 
 /* Writable layers: one per container, named by its ID. */
-/* Creates it on top of chain_id (NULL: empty root) and takes a reference. */
+/* Creates it on top of chain_id (NULL or "": empty root) and takes a reference. The row is one SQL
+ * statement: inside a transaction that the caller has begun it costs no sync of its own, and goes
+ * if that is rolled back (the directory is then swept by the next boot or the next create). */
 int layer_rw_create(struct layer_store *s, const char *name, const struct digest *chain_id,
                     struct err *err);
 /* A detached mount of the assembled root file system (never visible in the host's mount table);
