@@ -25,3 +25,8 @@ daemon_pid() {
 nft_tables() {
     nft list tables 2>/dev/null | sed -n 's/^table \(.* lighter\)$/\1/p' || true
 }
+
+# The daemon's parent control groups, in every hierarchy.
+parent_groups() {
+    find /sys/fs/cgroup -type d -name lighter 2>/dev/null || true
+}

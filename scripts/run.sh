@@ -25,6 +25,7 @@ note_what_exists() {
     cat /proc/sys/net/ipv4/ip_forward >"$RUN/before.ip_forward"
     ! ip link show $BRIDGE >/dev/null 2>&1 || : >"$RUN/before.bridge"
     nft_tables >"$RUN/before.nft"
+    parent_groups >"$RUN/before.cgroups"
 }
 
 start_daemon() {

@@ -54,12 +54,21 @@ undo_network() {
     [ ! -e "$RUN/before.ip_forward" ] || cat "$RUN/before.ip_forward" >/proc/sys/net/ipv4/ip_forward
 }
 
+# A group in use refuses.
+remove_groups() {
+    local group
+    parent_groups | while read -r group; do
+        grep -qxF "$group" "$RUN/before.cgroups" 2>/dev/null || find "$group" -depth -type d -exec rmdir {} \; 2>/dev/null || true
+    done
+}
+
 pid=$(daemon_pid)
 if is_daemon "$pid"; then
     remove_containers
     stop_daemon "$pid"
 fi
 stop_shims
+remove_groups
 undo_network
 unmount_below "$data_root"
 unmount_below $EXEC_ROOT

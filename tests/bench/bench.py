@@ -218,8 +218,8 @@ def make_scratch():
 
 
 def groups():
-    """The parent control groups of the peers, at whatever depth this machine puts them."""
-    return {path for name in ("docker", "libpod_parent") for path in pathlib.Path("/sys/fs/cgroup").rglob(name)}
+    """The engines' parent control groups, at whatever depth this machine puts them."""
+    return {path for name in ("lighter", "docker", "libpod_parent") for path in pathlib.Path("/sys/fs/cgroup").rglob(name)}
 
 
 def remove_groups(before):
