@@ -50,9 +50,16 @@ struct oci_process {
     int oom_score_adj;
 };
 
+struct oci_id_map {
+    uint32_t container_id, host_id, size;
+};
+
 struct oci_mount {
     char *destination, *type, *source;
     char **options; /* string vector as given */
+    /* of an id-mapped mount */
+    struct oci_id_map *uid_maps, *gid_maps;
+    size_t n_uid_maps, n_gid_maps;
 };
 
 enum oci_ns_type {
@@ -72,10 +79,6 @@ struct oci_namespace {
     char *path; /* NULL: a new one */
 };
 
-struct oci_id_map {
-    uint32_t container_id, host_id, size;
-};
-
 struct oci_device {
     char type; /* c, b, u, p */
     char *path;
@@ -83,6 +86,13 @@ struct oci_device {
     bool has_mode;
     uint32_t mode;
     uint32_t uid, gid;
+};
+
+/* Seconds and nanoseconds that a new time namespace's clock is ahead. */
+struct oci_time_offset {
+    bool set;
+    int64_t sec;
+    uint32_t nsec;
 };
 
 struct oci_device_rule {
@@ -129,6 +139,9 @@ struct oci_spec {
     struct oci_resources resources;
     char **sysctl_keys, **sysctl_values; /* parallel string vectors */
     char *rootfs_propagation;
+    bool has_personality;
+    uint64_t personality; /* as personality(2) takes it */
+    struct oci_time_offset monotonic_offset, boottime_offset;
     char **masked_paths, **readonly_paths;
     char *mount_label;
     json_t *seccomp;     /* ref; linux.seccomp raw, or NULL: compiled by runtime/seccomp */
@@ -141,6 +154,16 @@ struct oci_spec {
 int oci_spec_parse(const char *data, size_t len, struct oci_spec **ret, struct err *err);
 void oci_spec_free(struct oci_spec *spec);
 DEFINE_CLEANUP(struct oci_spec *, oci_spec_free);
+/* Reads linux.resources alone, as `update` takes it; fields absent are unset. */
+int oci_resources_parse(const json_t *j, struct oci_resources *ret, struct err *err);
+void oci_resources_done(struct oci_resources *r);
 /* Parses a process object, as `exec --process` and the shim's exec message carry it. */
 int oci_process_parse(const json_t *j, struct oci_process *ret, struct err *err);
 void oci_process_done(struct oci_process *p);
+/* The number of a capability ("CAP_CHOWN" or "CHOWN", any case), or -EINVAL. */
+int oci_capability_parse(const char *name);
+/* "CAP_CHOWN", or NULL beyond the known ones. */
+const char *oci_capability_name(unsigned capability);
+/* RLIMIT_… of "RLIMIT_NOFILE", or -EINVAL; and back. */
+int oci_rlimit_parse(const char *name);
+const char *oci_rlimit_name(int type);
