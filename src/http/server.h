@@ -26,6 +26,9 @@ typedef void (*http_handler_fn)(struct http_request *rq, void *ctx);
 
 /* ctx is borrowed. max_connections: more are answered 503 and closed. */
 struct http_server *http_server_new(http_handler_fn handler, void *ctx, size_t max_connections);
+/* How long a client may take from a request's first byte to the end of its headers (30 s). Before
+ * http_server_run(). */
+void http_server_set_head_timeout(struct http_server *s, int msec);
 /* Adds a listening socket (owned by the server from then on). */
 void http_server_add_listener(struct http_server *s, int listen_fd);
 /* Accepts until http_server_stop(); returns when all listeners are closed. */
@@ -43,6 +46,11 @@ const char *http_query(struct http_request *rq, const char *name);
 /* All values of a repeated parameter; new string vector or NULL. */
 char **http_query_all(struct http_request *rq, const char *name);
 
+/* True when the request announces a body. */
+bool http_has_body(const struct http_request *rq);
+/* The announced length of the body, 0 without one, -1 when it is chunked. */
+int64_t http_content_length(const struct http_request *rq);
+
 /* The whole body, at most max bytes (ERR_INVALID over it); caller frees; NUL-terminated. */
 int http_body_read_all(struct http_request *rq, size_t max, char **ret, size_t *ret_len,
                        struct err *err);
@@ -59,11 +67,18 @@ void http_set_header(struct http_request *rq, const char *name, const char *valu
 /* A whole answer. body may be NULL (then Content-Length: 0, or none with 204/304). */
 void http_reply(struct http_request *rq, int status, const char *content_type, const void *body,
                 size_t len);
+/* A descriptor that polls readable once the client has closed its side (an epoll set that holds the
+ * connection for EPOLLRDHUP, so that bytes behind the request do not count), as a sink's gone_fd;
+ * -1 when there is none. Borrowed, valid until the handler returns. A client that only shuts down
+ * its writing side counts as gone, as with Docker. */
+int http_gone_fd(struct http_request *rq);
 /* A chunked answer of unknown length: headers go out at once, then write through the sink. The
  * sink's gone_fd polls readable when the client closes. http_stream_end() finishes it. */
 void http_stream_begin(struct http_request *rq, int status, const char *content_type,
                        struct sink *ret);
 void http_stream_end(struct http_request *rq);
+/* Breaks a streamed answer off, so that the client sees that it is not whole. */
+void http_stream_abort(struct http_request *rq);
 bool http_replied(const struct http_request *rq);
 
 /* Takes the connection out of HTTP: answers "101 UPGRADED" when the client asked for an upgrade to
