@@ -45,6 +45,8 @@ int image_get(struct image_store *s, const char *name, struct image **ret, struc
 /* All images; *ret is a heap array of references. */
 int image_list(struct image_store *s, struct image ***ret, size_t *ret_n, struct err *err);
 size_t image_count(struct image_store *s);
+/* The image as an element of GET /images/json; new object. */
+json_t *image_summary(const struct image *im);
 
 /* Progress lines of load and import, in the words of Docker's JSON stream. */
 struct image_progress {
