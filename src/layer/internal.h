@@ -52,8 +52,10 @@ int layer_trash_empty(struct layer_store *s);
 int layer_lowers(struct layer_store *s, const struct digest *chain_id, char ***ret,
                  struct err *err);
 
-/* Removes the layer if nothing uses it any more, and then its parent likewise. */
-int layer_collect(struct layer_store *s, const struct digest *chain_id, struct err *err);
+/* Removes the layer if nothing uses it any more, and then its parent likewise. The ChainIDs that
+ * went are appended to *removed, unless it is NULL. */
+int layer_collect(struct layer_store *s, const struct digest *chain_id, char ***removed,
+                  struct err *err);
 
 /* overlay.c */
 struct layer_overlay {

@@ -42,6 +42,11 @@ struct layer_info {
 int layer_register(struct layer_store *s, const struct digest *parent, int fd,
                    const struct digest *expected, struct layer_info *ret, struct err *err);
 struct layer_register_options {
+    /* Where the tar comes from instead of fd (-1 then): up to len bytes, 0 at the end, or a
+     * negative errno with err set. Called by another thread while the registration lasts. NULL: fd.
+     */
+    ssize_t (*read)(void *ctx, void *buf, size_t len, struct err *err);
+    void *read_ctx;
     /* Called now and then with the bytes of uncompressed tar consumed; a negative errno ends the
      * registration with it. May be NULL. */
     int (*progress)(void *ctx, uint64_t tar_bytes);
@@ -56,6 +61,9 @@ int layer_ref(struct layer_store *s, const struct digest *chain_id, struct err *
 /* Drops one; the last one removes the layer (and drops its parent's). Not to be called inside a
  * database transaction: the files are gone even if that is rolled back. */
 int layer_unref(struct layer_store *s, const struct digest *chain_id, struct err *err);
+/* The same, and appends the ChainIDs of the layers that went to the string vector *removed. */
+int layer_release(struct layer_store *s, const struct digest *chain_id, char ***removed,
+                  struct err *err);
 /* For the boot: the only users are now these chain IDs (an image each; a chain may come several
  * times), beside child and writable layers. Layers without any user are removed. */
 int layer_reconcile(struct layer_store *s, const struct digest *users, size_t n, struct err *err);

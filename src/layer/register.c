@@ -103,7 +103,8 @@ int layer_ref(struct layer_store *s, const struct digest *chain_id, struct err *
     return r < 0 ? r : r == 1 ? 0 : not_there(chain_id, err);
 }
 
-int layer_collect(struct layer_store *s, const struct digest *chain_id, struct err *err)
+int layer_collect(struct layer_store *s, const struct digest *chain_id, char ***removed,
+                  struct err *err)
 {
     struct layer_info info = {.parent = *chain_id};
     int r;
@@ -121,11 +122,14 @@ int layer_collect(struct layer_store *s, const struct digest *chain_id, struct e
         r = layer_trash(s, s->dir_fd, info.cache_id);
         if (r < 0)
             return err_errno(err, r, "remove layer %s", at.str);
+        if (removed)
+            strv_push(removed, at.str);
     }
     return 0;
 }
 
-int layer_unref(struct layer_store *s, const struct digest *chain_id, struct err *err)
+int layer_release(struct layer_store *s, const struct digest *chain_id, char ***removed,
+                  struct err *err)
 {
     struct layer_info info;
     int r = query_info(s,
@@ -135,7 +139,12 @@ int layer_unref(struct layer_store *s, const struct digest *chain_id, struct err
 
     if (r < 0)
         return r;
-    return r == 1 ? layer_collect(s, chain_id, err) : not_there(chain_id, err);
+    return r == 1 ? layer_collect(s, chain_id, removed, err) : not_there(chain_id, err);
+}
+
+int layer_unref(struct layer_store *s, const struct digest *chain_id, struct err *err)
+{
+    return layer_release(s, chain_id, NULL, err);
 }
 
 static int unused_layers(struct layer_store *s, char ***ret, struct err *err)
@@ -173,7 +182,7 @@ int layer_reconcile(struct layer_store *s, const struct digest *users, size_t n,
     for (size_t i = 0; r == 0 && unused && unused[i]; i++) {
         struct digest chain;
         set_digest(&chain, unused[i]);
-        r = layer_collect(s, &chain, err);
+        r = layer_collect(s, &chain, NULL, err);
     }
     return r;
 }
@@ -284,6 +293,13 @@ static int report_progress(void *arg, uint64_t tar_bytes)
                : 0;
 }
 
+static int open_source(int fd, const struct layer_register_options *o, struct tar_source **ret,
+                       struct err *err)
+{
+    return o && o->read ? tar_source_open_fn(o->read, o->read_ctx, ret, err)
+                        : tar_source_open_fd(fd, ret, err);
+}
+
 static int unpack(struct making *m, int fd, const struct digest *expected, struct err *err)
 {
     const struct tar_unpack_options options = {
@@ -297,7 +313,7 @@ static int unpack(struct making *m, int fd, const struct digest *expected, struc
 
     if (diff < 0 || journal < 0)
         return err_errno(err, errno, "create %s/tmp/%s", m->s->root, m->tmp);
-    int r = tar_source_open_fd(fd, &source, err);
+    int r = open_source(fd, m->options, &source, err);
     if (r == 0)
         r = tar_unpack_layer(source, diff, &options, journal, &result, err);
     if (r < 0)
@@ -393,13 +409,14 @@ static int make_layer(struct layer_store *s, const struct digest *parent, int fd
 }
 
 /* The layer is there, and we hold a reference: reads the stream only to check it. */
-static int verify_stream(struct layer_store *s, int fd, const struct layer_info *info,
-                         struct err *err)
+static int verify_stream(struct layer_store *s, int fd,
+                         const struct layer_register_options *options,
+                         const struct layer_info *info, struct err *err)
 {
     _cleanup_(tar_source_freep)
     struct tar_source *source = NULL;
     struct tar_unpack_result result = {0};
-    int r = tar_source_open_fd(fd, &source, err);
+    int r = open_source(fd, options, &source, err);
 
     if (r == 0)
         r = tar_hash(source, &result, err);
@@ -430,7 +447,7 @@ int layer_register_with(struct layer_store *s, const struct digest *parent, int 
     struct layer_info info;
     r = try_ref(s, &flight.chain_id, &info, err);
     if (r == 1)
-        r = verify_stream(s, fd, &info, err);
+        r = verify_stream(s, fd, options, &info, err);
     else if (r == 0)
         r = make_layer(s, parent, fd, expected, options, &info, err);
     flight_leave(s, &flight);

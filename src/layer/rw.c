@@ -149,7 +149,7 @@ int layer_rw_remove(struct layer_store *s, const char *name, struct err *err)
     r = layer_trash(s, s->dir_fd, name);
     if (r < 0)
         return err_errno(err, r, "remove the writable layer %s", name);
-    return *chain.str ? layer_collect(s, &chain, err) : 0;
+    return *chain.str ? layer_collect(s, &chain, NULL, err) : 0;
 }
 
 /* Directories still to be read, as paths below the root of a walk. */
