@@ -52,6 +52,7 @@ struct shim_create {
     uint16_t rows, cols;        /* initial terminal size; 0: unset */
     struct shim_stream *attach; /* streams attached from the first byte on */
     size_t n_attach;
+    unsigned abandon_sec; /* a container nobody starts nor talks to is given up after this; 0: 60 */
 };
 
 struct shim; /* a reachable shim: its directory and id */
@@ -66,10 +67,16 @@ int shim_connect(const char *id, const char *dir, struct shim **ret, struct err 
 void shim_free(struct shim *s);
 DEFINE_CLEANUP(struct shim *, shim_free);
 
-/* Lets the program run; returns once execve succeeded, or with the texts of runtime_start(). */
+/* Takes back a container that has not been started: nothing is left, and no exit file is written.
+ * ERR_CONFLICT once it has been started. */
+int shim_abort(struct shim *s, struct err *err);
+
+/* Lets the program run; returns once execve succeeded, or with the texts of runtime_start(). After
+ * a failure the shim ends by itself, as after the exit of a program: exit.json holds the text. */
 int shim_start(struct shim *s, int64_t *ret_started_nsec, struct err *err);
 
-/* Adds a stdio stream to the running container. */
+/* Adds a stdio stream to the running container. As everywhere, stream->fd is closed on failure too:
+ * a caller that wants to write an error to the client keeps a duplicate. */
 int shim_attach(struct shim *s, struct shim_stream *stream, struct err *err);
 
 /* Starts a process in the container. process_json is an OCI process object. stream NULL: detached.
@@ -117,14 +124,21 @@ struct shim_event {
     pid_t pid;
     int exit_code;
     int64_t time_nsec;
+    bool replayed; /* happened before the subscription: after SHIM_EVENT_STATE come the running
+                      execs as SHIM_EVENT_EXEC_STARTED and the ended ones that the shim still
+                      remembers as SHIM_EVENT_EXEC_EXITED */
     struct shim_state state; /* SHIM_EVENT_STATE, SHIM_EVENT_EXITED */
 };
 
-/* Opens the event connection; the caller owns and polls the descriptor. */
+/* Opens the event connection; the caller owns and polls the descriptor. A subscriber that leaves
+ * about a thousand events unread is dropped: at end of file, a shim that is shim_alive() is to be
+ * subscribed to again. */
 int shim_subscribe(struct shim *s, int *ret_fd, struct err *err);
 /* Reads one event; 1 with *ret set, 0 at end of file (the shim has ended: read exit.json with
  * shim_read_exit()), or a negative errno. */
 int shim_read_event(int fd, struct shim_event *ret, struct err *err);
+
+int shim_get_state(struct shim *s, struct shim_state *ret, struct err *err);
 
 /* Reads exit.json of a shim that has ended. ERR_NOT_FOUND when it never got to write one. */
 int shim_read_exit(const char *dir, struct shim_state *ret, struct err *err);
