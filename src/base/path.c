@@ -51,7 +51,7 @@ int mkdir_p_in_root(int rootfd, const char *path, mode_t mode)
 {
     int fd = open_in_root(rootfd, path, O_PATH | O_DIRECTORY, 0);
 
-    if (fd >= 0 || fd != -ENOENT)
+    if (fd != -ENOENT)
         return fd;
 
     /* Grow the path component by component. Each prefix is resolved anew from the root, so that a
@@ -101,26 +101,47 @@ int mkdir_p(const char *path, mode_t mode)
     return 0;
 }
 
-static int rm_rf_dir(int fd_owned, dev_t dev);
+/* A tree that is being removed. It is flattened as it goes: a directory found two levels down is
+ * moved up to the top first, so that a tree of any depth costs neither stack nor descriptors. */
+struct removal {
+    int topfd; /* the tree's root */
+    dev_t dev;
+    bool moved; /* something was moved up: look through the top again */
+};
 
-static int rm_rf_entry(int dirfd, const char *name, dev_t dev)
+static int rm_rf_dir(struct removal *rm, int fd_owned, bool top);
+
+static int rm_rf_subdir(struct removal *rm, int dirfd, const char *name, bool top)
+{
+    char up[65];
+
+    if (!top) {
+        random_id(up);
+        rm->moved = true;
+        return renameat(dirfd, name, rm->topfd, up) < 0 ? -errno : 0;
+    }
+    int fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0)
+        return errno == ENOENT ? 0 : -errno;
+    int r = rm_rf_dir(rm, fd, false);
+    if (r < 0)
+        return r;
+    return unlinkat(dirfd, name, AT_REMOVEDIR) < 0 && errno != ENOENT ? -errno : 0;
+}
+
+static int rm_rf_entry(struct removal *rm, int dirfd, const char *name, bool top)
 {
     if (unlinkat(dirfd, name, 0) == 0 || errno == ENOENT)
         return 0;
     if (errno != EISDIR && errno != EPERM)
         return -errno;
-    int fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (fd < 0)
-        return errno == ENOENT ? 0 : -errno;
-    int r = rm_rf_dir(fd, dev);
-    if (r < 0)
-        return r;
-    if (unlinkat(dirfd, name, AT_REMOVEDIR) < 0 && errno != ENOENT)
-        return -errno;
-    return 0;
+    if (unlinkat(dirfd, name, AT_REMOVEDIR) == 0 || errno == ENOENT)
+        return 0;
+    return errno == ENOTEMPTY || errno == EEXIST ? rm_rf_subdir(rm, dirfd, name, top) : -errno;
 }
 
-static int rm_rf_dir(int fd_owned, dev_t dev)
+/* Empties the directory, but for what was moved up into it meanwhile. */
+static int rm_rf_dir(struct removal *rm, int fd_owned, bool top)
 {
     struct stat st;
     DIR *d = fdopendir(fd_owned);
@@ -131,7 +152,7 @@ static int rm_rf_dir(int fd_owned, dev_t dev)
         return r;
     }
     int r = fstat(dirfd(d), &st) < 0 ? -errno : 0;
-    if (r == 0 && st.st_dev != dev)
+    if (r == 0 && st.st_dev != rm->dev)
         r = -EXDEV;
     while (r == 0) {
         errno = 0;
@@ -142,7 +163,7 @@ static int rm_rf_dir(int fd_owned, dev_t dev)
         }
         if (str_eq(e->d_name, ".") || str_eq(e->d_name, ".."))
             continue;
-        r = rm_rf_entry(dirfd(d), e->d_name, dev);
+        r = rm_rf_entry(rm, dirfd(d), e->d_name, top);
     }
     (void)closedir(d);
     return r;
@@ -151,10 +172,25 @@ static int rm_rf_dir(int fd_owned, dev_t dev)
 int rm_rf_at(int dirfd, const char *name)
 {
     struct stat st;
+    int r = 0;
 
     if (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
         return errno == ENOENT ? 0 : -errno;
-    return rm_rf_entry(dirfd, name, st.st_dev);
+    if (!S_ISDIR(st.st_mode))
+        return unlinkat(dirfd, name, 0) < 0 && errno != ENOENT ? -errno : 0;
+    _cleanup_close_ int topfd =
+        openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (topfd < 0)
+        return errno == ENOENT ? 0 : -errno;
+    struct removal rm = {.topfd = topfd, .dev = st.st_dev};
+    do {
+        rm.moved = false;
+        int fd = openat(topfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        r = fd < 0 ? -errno : rm_rf_dir(&rm, fd, true);
+    } while (r == 0 && rm.moved);
+    if (r < 0)
+        return r;
+    return unlinkat(dirfd, name, AT_REMOVEDIR) < 0 && errno != ENOENT ? -errno : 0;
 }
 
 char *path_clean(const char *path)

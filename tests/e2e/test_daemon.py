@@ -1,0 +1,187 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The daemon as a program: flags, configuration file, signals, start and end."""
+
+import json
+import os
+import signal
+import socket
+import stat
+import time
+
+import pytest
+
+from support.daemon import LIGHTER, LIGHTERD, RUNTIME, SHIM, Daemon, run, wait_for
+
+pytestmark = pytest.mark.no_ledger
+
+
+@pytest.fixture
+def apart():
+    made = []
+
+    def make(**kw):
+        made.append(Daemon(**kw))
+        return made[-1]
+    yield make
+    for d in made:
+        if d.process and d.process.poll() is None:
+            d.stop()
+        run(["ip", "netns", "del", d.netns])
+        run(["rm", "-rf", d.exec_base, d.base])
+
+
+@pytest.mark.parametrize("program", [LIGHTERD, LIGHTER, RUNTIME, SHIM], ids=lambda p: p.name)
+def test_version_flag(program):
+    done = run([program, "--version"], check=True)
+    assert "0.1.0" in done.stdout
+
+
+def test_help(apart):
+    out = run([LIGHTERD, "--help"], check=True).stdout
+    for flag in ("--host", "--data-root", "--exec-root", "--pidfile", "--config-file",
+                 "--storage-driver", "--debug", "--group"):
+        assert flag in out
+
+
+def test_unknown_flag():
+    done = run([LIGHTERD, "--bogus"])
+    assert done.returncode != 0 and "unknown flag: --bogus" in done.stderr
+
+
+@pytest.mark.parametrize("config,text", [
+    ({"bogus": 1}, "the following directives don't match any configuration option: bogus"),
+    ({"debug": "yes"}, "debug"),
+    ({"hosts": "x"}, "hosts"),
+    ({"data-root": "/elsewhere"}, "specified both as a flag and in the configuration file"),
+    ({"log-driver": "nonesuch"}, "nonesuch"),
+    ({"storage-driver": "zfs9"}, "zfs9"),
+    ({"bip": "10.0.0.300/8"}, "10.0.0.300/8"),
+])
+def test_bad_configuration(apart, config, text):
+    d = apart(config=config)
+    d.spawn()
+    assert d.process.wait(timeout=10) != 0
+    assert text in d.log_text()
+    assert not d.socket.exists()
+
+
+def test_configuration_that_is_no_json(apart):
+    d = apart()
+    d.config.write_text("{ nonsense")
+    d.spawn()
+    assert d.process.wait(timeout=10) != 0
+    assert str(d.config) in d.log_text()
+
+
+def test_configuration_is_used(apart):
+    d = apart(config={"labels": ["a=b"], "debug": True, "bip": "10.203.0.1/24",
+                      "log-opts": {"max-size": "1m", "max-file": "2"}}).start()
+    info = d.api.get("/info").json
+    assert info["Labels"] == ["a=b"] and info["Debug"] is True
+    bridge = d.api.get("/networks/bridge").json
+    assert bridge["IPAM"]["Config"][0]["Gateway"] == "10.203.0.1"
+
+
+def test_validate(apart):
+    d = apart(config={"debug": True})
+    done = run([LIGHTERD, "--validate", "--config-file", d.config])
+    assert done.returncode == 0 and "configuration OK" in done.stdout + done.stderr
+    d.config.write_text('{"x": 1}')
+    done = run([LIGHTERD, "--validate", "--config-file", d.config])
+    assert done.returncode != 0 and "x" in done.stderr
+
+
+def test_reload(apart):
+    d = apart(config={"labels": ["old=1"]}).start()
+    d.config.write_text(json.dumps({"labels": ["new=1"], "debug": True}))
+    d.process.send_signal(signal.SIGHUP)
+    wait_for(lambda: d.api.get("/info").json["Labels"] == ["new=1"], what="the reload")
+    assert d.api.get("/info").json["Debug"] is True
+    d.config.write_text("{ broken")
+    d.process.send_signal(signal.SIGHUP)
+    time.sleep(0.5)
+    assert d.api.get("/info").json["Labels"] == ["new=1"]
+
+
+def test_pidfile_and_socket(apart):
+    d = apart().start()
+    pidfile = d.exec_base / "lighterd.pid"
+    assert int(pidfile.read_text()) == d.pid
+    mode = os.stat(d.socket)
+    assert stat.S_ISSOCK(mode.st_mode) and mode.st_mode & 0o777 == 0o660
+    second = apart()
+    second.exec_base, second.socket = d.exec_base, second.exec_base / "s2.sock"
+    second.spawn()
+    assert second.process.wait(timeout=10) != 0
+    assert str(d.pid) in second.log_text() or "pid" in second.log_text().lower()
+    assert d.stop() == 0
+    assert not pidfile.exists()
+
+
+def test_stale_pidfile(apart):
+    d = apart()
+    (d.exec_base / "lighterd.pid").write_text("4194000\n")
+    d.start()
+    assert d.api.get("/_ping").status == 200
+
+
+def test_several_hosts(apart):
+    d = apart()
+    extra = d.exec_base / "second.sock"
+    d.start("-H", f"unix://{extra}", "-H", "tcp://127.0.0.1:2399")
+    from support.api import Api
+    assert Api(str(extra)).get("/_ping").status == 200
+    out = d.in_netns("curl", "-s", "http://127.0.0.1:2399/_ping")
+    assert out == "OK"
+
+
+def test_readiness_notification(apart):
+    d = apart()
+    path = d.exec_base / "notify.sock"
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    sock.bind(str(path))
+    sock.settimeout(10)
+    d.spawn(env=dict(os.environ, NOTIFY_SOCKET=str(path)))
+    assert b"READY=1" in sock.recv(1000)
+    assert d.api.get("/_ping").status == 200
+    d.process.send_signal(signal.SIGTERM)
+    assert b"STOPPING=1" in sock.recv(1000)
+    d.process.wait(timeout=10)
+    sock.close()
+
+
+def test_idle_memory(apart):
+    """The budget is 10 MB; a sanitizer's build is another matter."""
+    d = apart().start()
+    if "asan" in run(["ldd", LIGHTERD]).stdout or "tsan" in run(["ldd", LIGHTERD]).stdout:
+        pytest.skip("built with a sanitizer")
+    status = open(f"/proc/{d.pid}/status", encoding="utf-8").read()
+    rss = int(next(line for line in status.splitlines() if line.startswith("VmRSS")).split()[1])
+    assert rss < 10 * 1024, f"{rss} kB"
+
+
+def test_data_root_on_overlay_is_refused_clearly(apart, tmp_path):
+    d = apart()
+    done = run(["unshare", "-m", "sh", "-c",
+                f"mkdir -p {tmp_path}/l {tmp_path}/u {tmp_path}/w {tmp_path}/m && "
+                f"mount -t overlay -o lowerdir={tmp_path}/l,upperdir={tmp_path}/u,"
+                f"workdir={tmp_path}/w none {tmp_path}/m && "
+                f"timeout 10 {LIGHTERD} --config-file {d.config} -H unix://{d.exec_base}/x.sock "
+                f"--data-root {tmp_path}/m/data --exec-root {d.exec} "
+                f"--pidfile {d.exec_base}/x.pid"])
+    assert done.returncode not in (0, 124)
+    assert "overlay" in done.stderr.lower()
+
+
+def test_lighter_without_a_daemon(tmp_path):
+    done = run([LIGHTER, "-H", f"unix://{tmp_path}/none.sock", "ps"])
+    assert done.returncode == 1
+    assert f"Cannot connect to the Lighter daemon at unix://{tmp_path}/none.sock" in done.stderr
+
+
+def test_environment_names_the_daemon(apart):
+    d = apart().start()
+    for variable in ("LIGHTER_HOST", "DOCKER_HOST"):
+        done = run([LIGHTER, "version", "--format", "{{.Server.Version}}"],
+                   env=dict(os.environ, **{variable: d.url}), check=True)
+        assert done.stdout.strip() == "0.1.0"
