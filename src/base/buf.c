@@ -39,6 +39,7 @@ char *buf_reserve(struct buf *b, size_t len)
             cap *= 2;
         b->data = xrealloc_array(b->data, cap, 1);
         b->cap = cap;
+        b->data[b->len] = '\0';
     }
     return b->data + b->len;
 }
