@@ -215,7 +215,8 @@ static bool link_conn(struct http_server *s, struct http_conn *c)
     return true;
 }
 
-static int start_conn(struct http_server *s, int fd)
+/* A linked connection, which holds the server; NULL when it was refused. */
+static struct http_conn *conn_new(struct http_server *s, int fd)
 {
     struct http_conn *c = XNEW(struct http_conn);
 
@@ -226,9 +227,26 @@ static int start_conn(struct http_server *s, int fd)
     if (!link_conn(s, c)) {
         free(c);
         refuse(fd);
-        return 0;
+        return NULL;
     }
     atomic_fetch_add(&s->refs, 1);
+    return c;
+}
+
+void http_server_serve_fd(struct http_server *s, int fd)
+{
+    struct http_conn *c = conn_new(s, fd);
+
+    if (c)
+        (void)http_conn_main(c);
+}
+
+static int start_conn(struct http_server *s, int fd)
+{
+    struct http_conn *c = conn_new(s, fd);
+
+    if (!c)
+        return 0;
     int r = thread_spawn_detached("http-conn", CONN_STACK_BYTES, http_conn_main, c);
     if (r < 0)
         http_conn_end(c);

@@ -33,6 +33,9 @@ void http_server_set_head_timeout(struct http_server *s, int msec);
 void http_server_add_listener(struct http_server *s, int listen_fd);
 /* Accepts until http_server_stop(); returns when all listeners are closed. */
 int http_server_run(struct http_server *s, struct err *err);
+/* Serves one connected socket (owned by the server from then on) on the calling thread, until it
+ * ends. */
+void http_server_serve_fd(struct http_server *s, int fd);
 /* Stops accepting and shuts connections down for reading, so that idle ones end and handlers see
  * their clients gone; waits up to timeout_msec for them. Thread-safe. */
 void http_server_stop(struct http_server *s, int timeout_msec);
