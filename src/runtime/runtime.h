@@ -7,7 +7,8 @@
  * Life cycle of a container: runtime_create() sets up namespaces, mounts, cgroups and the init
  * process, which then waits; runtime_start() lets it execute the program; runtime_exec() adds
  * processes; runtime_destroy() ends what is left and removes the cgroups. The init process is a
- * child of the caller, who reaps it. Single-threaded callers only: the library forks. */
+ * child of the caller, who reaps it. Single-threaded callers only: the library forks, and enters
+ * namespaces for a moment. Callers have descriptors 0, 1 and 2 open. */
 
 #include "base/err.h"
 #include "base/macros.h"
@@ -15,6 +16,16 @@
 struct oci_spec;
 struct oci_process;
 struct runtime_container;
+
+/* What only a runtime of its own needs; the shim passes none. */
+struct runtime_standalone {
+    int start_fd; /* borrowed; a listening SOCK_SEQPACKET socket on which init waits to be started
+                     by another process (runtime_start_remote()), or -1 */
+    const char *bundle;    /* borrowed; absolute, for the state that hooks read; or NULL */
+    unsigned preserve_fds; /* descriptors from 3 on that the program inherits */
+    bool no_pivot;         /* the root file system is an initramfs: move and chroot instead */
+    bool no_new_keyring;
+};
 
 struct runtime_create_params {
     const char *id;              /* borrowed */
@@ -25,7 +36,8 @@ struct runtime_create_params {
     int seccomp_fd; /* borrowed; memfd with a compiled filter (struct sock_filter[]) used instead
                        of linux.seccomp, or -1 */
     int stdio[3];   /* borrowed; for the init process when process.terminal is false */
-    const char *console_size; /* reserved for the spec's consoleSize; NULL */
+    const char *console_size;                    /* reserved for the spec's consoleSize; NULL */
+    const struct runtime_standalone *standalone; /* borrowed; NULL: none of it */
 };
 
 /* Blocks until the init process is ready or has failed; errors carry runc's texts, e.g.
@@ -33,6 +45,14 @@ struct runtime_create_params {
  * On failure nothing is left (no process, cgroup, mount). */
 int runtime_create(const struct runtime_create_params *params, struct runtime_container **ret,
                    struct err *err);
+/* Finds a container again that another process created: by its init's pid and that process' start
+ * time (field 22 of /proc/<pid>/stat, as runtime_start_time() gives it). A container whose init has
+ * ended is found too; runtime_pid() is 0 then. */
+int runtime_open(const char *id, const struct oci_spec *spec, pid_t pid, uint64_t start_time,
+                 struct runtime_container **ret, struct err *err);
+int runtime_start_time(pid_t pid, uint64_t *ret);
+/* Lets an init start that waits on the socket at `path` (see runtime_standalone.start_fd). */
+int runtime_start_remote(const char *path, struct err *err);
 /* Lets the init process execute its program; returns once execve() succeeded, or with its error. */
 int runtime_start(struct runtime_container *c, struct err *err);
 /* The init process in the caller's pid namespace, and a pidfd (borrowed). */
@@ -49,6 +69,12 @@ int runtime_exec(struct runtime_container *c, const struct oci_process *process,
 
 /* Signals the init process, or with `all` every process in the cgroup. -ESRCH when gone. */
 int runtime_kill(struct runtime_container *c, int signo, bool all);
+/* Changes limits of a running container. */
+struct oci_resources;
+int runtime_update(struct runtime_container *c, const struct oci_resources *res, struct err *err);
+/* Process ids in the container's cgroup, in the caller's pid namespace; caller frees *ret. */
+int runtime_pids(struct runtime_container *c, pid_t **ret, size_t *ret_n, struct err *err);
+bool runtime_paused(struct runtime_container *c);
 int runtime_pause(struct runtime_container *c, struct err *err);
 int runtime_resume(struct runtime_container *c, struct err *err);
 /* How often the kernel's OOM killer struck in the container's memory cgroup. */

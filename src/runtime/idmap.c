@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "runtime/idmap.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/fdutil.h"
+#include "base/limits.h"
+#include "runtime/namespaces.h"
+
+static int write_map(int proc_fd, pid_t pid, const char *file, const struct oci_id_map *maps,
+                     size_t n, struct err *err)
+{
+    _cleanup_buf_ struct buf text = BUF_INIT(64 * KIB);
+    char path[64];
+
+    for (size_t i = 0; i < n; i++)
+        (void)buf_addf(&text, "%u %u %u\n", maps[i].container_id, maps[i].host_id, maps[i].size);
+    (void)snprintf(path, sizeof(path), "%d/%s", (int)pid, file);
+    int r = write_kernel_file_at(proc_fd, path, buf_str(&text));
+    return r < 0 ? err_errno(err, r, "write /proc/%s", path) : 0;
+}
+
+static int write_maps(int proc_fd, pid_t pid, const struct oci_id_map *uids, size_t n_uids,
+                      const struct oci_id_map *gids, size_t n_gids, struct err *err)
+{
+    char path[64];
+    int r;
+
+    /* Who has no power over groups must give up setgroups() before mapping any. */
+    if (geteuid() != 0) {
+        (void)snprintf(path, sizeof(path), "%d/setgroups", (int)pid);
+        r = write_kernel_file_at(proc_fd, path, "deny");
+        if (r < 0 && r != -ENOENT)
+            return err_errno(err, r, "write /proc/%s", path);
+    }
+    if ((r = write_map(proc_fd, pid, "gid_map", gids, n_gids, err)) < 0)
+        return r;
+    return write_map(proc_fd, pid, "uid_map", uids, n_uids, err);
+}
+
+int idmap_write(int proc_fd, pid_t pid, const struct oci_spec *spec, struct err *err)
+{
+    return write_maps(proc_fd, pid, spec->uid_maps, spec->n_uid_maps, spec->gid_maps,
+                      spec->n_gid_maps, err);
+}
+
+int idmap_userns(int proc_fd, const struct oci_mount *m, struct err *err)
+{
+    int pidfd = -1;
+    bool unused;
+    char path[64];
+    pid_t pid = clone_raw(CLONE_NEWUSER, -1, &unused, &pidfd);
+
+    if (pid == 0)
+        for (;;)
+            (void)pause();
+    if (pid < 0)
+        return err_errno(err, (int)pid, "new user namespace for a mount");
+    close_fd(pidfd);
+    int r = write_maps(proc_fd, pid, m->uid_maps, m->n_uid_maps, m->gid_maps, m->n_gid_maps, err);
+    if (r == 0) {
+        (void)snprintf(path, sizeof(path), "%d/ns/user", (int)pid);
+        r = openat(proc_fd, path, O_RDONLY | O_CLOEXEC);
+        if (r < 0)
+            r = err_errno(err, errno, "open /proc/%s", path);
+    }
+    (void)kill(pid, SIGKILL);
+    while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+        ;
+    return r;
+}
