@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "api/request.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <limits.h>
 #include <string.h>
@@ -131,6 +132,7 @@ int api_read_json(struct api_request *rq, bool required, json_t **ret, struct er
         r = http_body_read_all(rq->http, LIMIT_HTTP_JSON_BODY, &text, &len, err);
     if (r < 0)
         return r;
+    assert(text);
     if (strspn(text, " \t\r\n") == len) {
         if (required || len > 0)
             return err_set(err, ERR_INVALID, "invalid JSON: got EOF while reading request body");

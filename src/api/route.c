@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "api/route.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -23,6 +24,7 @@ bool api_route_match(const char *pattern, const char *path, const char **ret_nam
             return false;
     } else {
         const char *close = strchr(open, '}');
+        assert(close);
         size_t head = (size_t)(open - pattern);
         size_t tail = strlen(close + 1);
         size_t total = strlen(path);
@@ -96,6 +98,8 @@ static const struct api_route *find_route(const char *method, const char *path, 
         for (const struct api_route *r = tables[i]; r->pattern; r++) {
             const char *name = NULL;
             size_t len = 0;
+
+            assert(r->method);
             if (r->since > version || (r->until != 0 && r->until < version) ||
                 !api_route_match(r->pattern, path, &name, &len))
                 continue;

@@ -22,7 +22,15 @@
 #define ACCEPT_PAUSE_MSEC     100  /* when descriptors or threads have run out */
 #define STOP_FORCED_WAIT_MSEC 1000 /* for handlers whose client was cut off */
 
-#ifdef __SANITIZE_ADDRESS__
+#ifdef __has_feature
+#define SANITIZED __has_feature(address_sanitizer)
+#elif defined(__SANITIZE_ADDRESS__)
+#define SANITIZED 1
+#else
+#define SANITIZED 0
+#endif
+
+#if SANITIZED
 #define CONN_STACK_BYTES (1 * MIB) /* frames are several times as large */
 #else
 #define CONN_STACK_BYTES (256 * KIB)
