@@ -214,7 +214,7 @@ static void emit(struct json_log *l, enum log_stream stream, const char *data, s
     put(l, l->attrs, l->attrs_len);
     PUT_LITERAL(l, "\"time\":\"");
     put_time(l);
-    PUT_LITERAL(l, "\"}\n");
+    PUT_LITERAL(l, "Z\"}\n");
     l->out_lines++;
     if (l->out_len >= WRITE_AT)
         write_out(l);

@@ -16,19 +16,13 @@
 
 static const struct {
     enum err_kind kind;
-    int code;
     const char *name;
-} kinds[] = {{ERR_INVALID, -EINVAL, "invalid"},
-             {ERR_UNAUTHORIZED, -EPERM, "unauthorized"},
-             {ERR_FORBIDDEN, -EPERM, "forbidden"},
-             {ERR_NOT_FOUND, -ENOENT, "not-found"},
-             {ERR_CONFLICT, -EBUSY, "conflict"},
-             {ERR_NOT_MODIFIED, -EALREADY, "not-modified"},
-             {ERR_UNAVAILABLE, -EHOSTUNREACH, "unavailable"},
-             {ERR_UNSUPPORTED, -EOPNOTSUPP, "unsupported"},
-             {ERR_CANCELLED, -ECANCELED, "cancelled"},
-             {ERR_NO_SPACE, -ENOSPC, "no-space"},
-             {ERR_INTERNAL, -EIO, "internal"}};
+} kinds[] = {{ERR_INVALID, "invalid"},         {ERR_UNAUTHORIZED, "unauthorized"},
+             {ERR_FORBIDDEN, "forbidden"},     {ERR_NOT_FOUND, "not-found"},
+             {ERR_CONFLICT, "conflict"},       {ERR_NOT_MODIFIED, "not-modified"},
+             {ERR_UNAVAILABLE, "unavailable"}, {ERR_UNSUPPORTED, "unsupported"},
+             {ERR_CANCELLED, "cancelled"},     {ERR_NO_SPACE, "no-space"},
+             {ERR_INTERNAL, "internal"}};
 
 const char *shim_kind_name(enum err_kind kind)
 {
@@ -50,14 +44,10 @@ int shim_msg_error(const struct shim_msg *m, struct err *err)
 {
     enum err_kind kind = shim_kind_parse(json_str_or(m->body, "kind", "internal"));
     int64_t code = json_i64_or(m->body, "errno", 0);
+    int r = err_set(err, kind, "%s", json_str_or(m->body, "message", "the shim gave no reason"));
 
-    (void)err_set(err, kind, "%s", json_str_or(m->body, "message", "the shim gave no reason"));
-    if (code >= 0 || code < -4095) {
-        code = -EIO;
-        for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
-            if (kinds[i].kind == kind)
-                code = kinds[i].code;
-    }
+    if (code >= 0 || code < -4095)
+        return r;
     if (err)
         err->code = (int)code;
     return (int)code;
