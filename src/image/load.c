@@ -87,8 +87,10 @@ static int register_layer(struct load *l, const struct digest *parent,
         stream.hash = digest_ctx_new();
     int r = layer_register_with(l->s->layers, parent, -1, diff_id, &options, ret, err);
     digest_ctx_free(stream.hash);
-    if (r == 0)
-        r = image_layer_progress_end(&stream.progress);
+    if (r == 0 && image_layer_progress_end(&stream.progress) < 0) {
+        (void)layer_unref(l->s->layers, &ret->chain_id, NULL);
+        r = -ECANCELED;
+    }
     if (r == -ECANCELED)
         return err_set(err, ERR_CANCELLED, "load cancelled");
     return r;

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "fixture.h"
+
+/* A program that writes the archives; run in the work directory. Other tests may give it one more
+ * argument, a Python statement that changes `parts` first. */
+static const char program[] =
+    "import hashlib, json, os, sys, tarfile, gzip, io\n"
+    "def sha(b): return hashlib.sha256(b).hexdigest()\n"
+    "def tar(members):\n"
+    "    out = io.BytesIO()\n"
+    "    with tarfile.open(fileobj=out, mode='w', format=tarfile.PAX_FORMAT) as t:\n"
+    "        for name, data in members:\n"
+    "            i = tarfile.TarInfo(name)\n"
+    "            if data is None: i.type, i.mode = tarfile.DIRTYPE, 0o755\n"
+    "            elif isinstance(data, str): i.type, i.linkname = tarfile.SYMTYPE, data\n"
+    "            else: i.size, i.mode = len(data), 0o644\n"
+    "            t.addfile(i, io.BytesIO(data) if isinstance(data, bytes) else None)\n"
+    "    return out.getvalue()\n"
+    "def js(o): return json.dumps(o).encode()\n"
+    "l1 = tar([('etc', None), ('etc/a', b'one' * 1000), ('etc/b', b'gone')])\n"
+    "l2 = tar([('etc/a', b'two'), ('etc/.wh.b', b'')])\n"
+    "config = {'architecture': 'amd64', 'os': 'linux', 'created': '2020-01-02T03:04:05.6Z',\n"
+    "  'author': 'me', 'config': {'Cmd': ['sh'], 'Env': ['A=b'], 'Labels': {'k': 'v'}},\n"
+    "  'history': [{'created': '2020-01-02T03:04:05Z', 'created_by': 'ADD l1'},\n"
+    "              {'created': '2020-01-02T03:04:05Z', 'created_by': 'ENV A=b',\n"
+    "               'empty_layer': True},\n"
+    "              {'created': '2020-01-02T03:04:06Z', 'created_by': 'RUN l2', 'comment': 'c'}],\n"
+    "  'rootfs': {'type': 'layers', 'diff_ids': ['sha256:' + sha(l1), 'sha256:' + sha(l2)]}}\n"
+    "docker = {'Config': 'config.json', 'RepoTags': ['app:1'],\n"
+    "          'Layers': ['x/layer.tar', 'y/layer.tar']}\n"
+    "members = {'x': None, 'x/layer.tar': l1, 'y': None, 'y/real.tar': gzip.compress(l2),\n"
+    "           'y/layer.tar': '../y/real.tar'}\n"
+    "blobs = {}\n"
+    "def blob(data, kind):\n"
+    "    blobs['blobs/sha256/' + sha(data)] = data\n"
+    "    return {'mediaType': kind, 'digest': 'sha256:' + sha(data), 'size': len(data)}\n"
+    "M = 'application/vnd.oci.image.manifest.v1+json'\n"
+    "L = 'application/vnd.oci.image.layer.v1.tar'\n"
+    "def manifest(cfg):\n"
+    "    return {'schemaVersion': 2, 'mediaType': M,\n"
+    "            'config': blob(js(cfg), 'application/vnd.oci.image.config.v1+json'),\n"
+    "            'layers': [blob(gzip.compress(l1), L + '+gzip'), blob(l2, L)]}\n"
+    "arch = {'x86_64': 'amd64', 'aarch64': 'arm64'}.get(os.uname().machine, os.uname().machine)\n"
+    "change = sys.argv[1] if len(sys.argv) > 1 else ''\n"
+    "oci = manifest(config)\n"
+    "other = dict(config, architecture='sparc')\n"
+    "index = {'schemaVersion': 2, 'manifests': []}\n"
+    "layout = {'imageLayoutVersion': '1.0.0'}\n"
+    "exec(change)\n"
+    "attest = blob(js({'schemaVersion': 2, 'config': blob(b'{}', 'x'), 'layers': []}), M)\n"
+    "attest['platform'] = {'os': 'unknown', 'architecture': 'unknown'}\n"
+    "foreign = blob(js(manifest(other)), M)\n"
+    "foreign['platform'] = {'os': 'linux', 'architecture': 'sparc'}\n"
+    "own = blob(js(oci), M)\n"
+    "own['platform'] = {'os': 'linux', 'architecture': arch}\n"
+    "nested = blob(js({'schemaVersion': 2, 'manifests': [attest, foreign, own]}),\n"
+    "              'application/vnd.oci.image.index.v1+json')\n"
+    "nested['annotations'] = {'io.containerd.image.name': 'docker.io/library/app:2'}\n"
+    "if not index['manifests']: index['manifests'] = [nested]\n"
+    "exec(globals().get('late', ''))\n"
+    "members.update({'config.json': js(config), 'manifest.json': js([docker])})\n"
+    "blobs.update({'oci-layout': js(layout), 'index.json': js(index)})\n"
+    "exec(globals().get('last', ''))\n"
+    "open('l1.tar', 'wb').write(l1); open('l2.tar', 'wb').write(l2)\n"
+    "open('config.json', 'wb').write(js(config))\n"
+    "open('d.tar', 'wb').write(tar(list(members.items())))\n"
+    "open('o.tar', 'wb').write(tar(list(blobs.items())))\n";
+
+void make_archives(const struct fixture *f)
+{
+    _cleanup_free_ char *path = xasprintf("%s/make.py", f->dir);
+
+    assert_int_equal(write_file_at(AT_FDCWD, path, program, strlen(program), 0600), 0);
+    sh(f, "python3 make.py");
+}
