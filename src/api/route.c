@@ -159,7 +159,7 @@ void api_handle(struct http_request *http, void *ctx)
         .http = http, .engine = api->engine, .api = api, .version = API_VERSION};
     _cleanup_buf_ struct buf allow = BUF_INIT(4 * KIB);
     _cleanup_free_ char *name = NULL;
-    const char *path = NULL;
+    const char *path = info->path;
     const char *part = NULL;
     size_t part_len = 0;
     struct err err = {};
