@@ -226,6 +226,8 @@ static bool pump_wait(struct http_request *rq)
 {
     struct pollfd p[] = {{.fd = rq->conn->fd, .events = POLLIN}, {.fd = rq->body.pump_fd}};
 
+    if (rq->body.done)
+        return false;
     if (rq->conn->in.len > 0)
         p[0].fd = -1;
     for (;;) {

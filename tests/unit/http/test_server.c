@@ -367,6 +367,14 @@ static void test_body_fd(void **state)
                   "total=3 error=1");
     assert_answer(POST("/fd") "Content-Length: 4\r\n\r\nabc", "HTTP/1.1 200", "total=3 error=1");
     assert_answer(GET("/fd"), "HTTP/1.1 200", "total=0 error=0");
+    /* The same when the client keeps its side open, twice on one connection. */
+    int kept = fixture_connect(&fixture);
+    fixture_send(kept, POST("/fd") "Content-Length: 3\r\n\r\nabc");
+    free(fixture_receive(kept, "total=3 error=0"));
+    fixture_send(kept, POST("/fd") "Transfer-Encoding: chunked\r\n\r\n2\r\nab\r\n0\r\n\r\n");
+    _cleanup_free_ char *second = fixture_receive(kept, "total=2 error=0");
+    assert_true(str_ends(second, "total=2 error=0"));
+    close_fd(kept);
     /* The reader closes while the client still has to send. */
     int fd = fixture_connect(&fixture);
     fixture_send(fd, POST("/fd-early") "Content-Length: 1000\r\n\r\nx");
