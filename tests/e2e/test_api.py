@@ -154,7 +154,8 @@ def test_malformed_http(daemon):
                 b"GET /%zz HTTP/1.1\r\nHost: d\r\n\r\n",
                 b"GET /" + b"a" * 100_000 + b" HTTP/1.1\r\nHost: d\r\n\r\n"):
         answer = raw(daemon, bad)
-        assert answer == b"" or b" 4" in answer.split(b"\r\n")[0], answer[:200]
+        status = answer.split(b"\r\n")[0]
+        assert answer == b"" or b" 4" in status or b" 505" in status, answer[:200]
     assert daemon.api.get("/_ping").status == 200
 
 
