@@ -67,7 +67,10 @@ static int follow(struct client *c, const struct target *t, struct session *s, c
     }
     if (r < 0)
         return r;
-    session_resize(s);
+    if (start)
+        session_resize(s);
+    else
+        session_redraw(s);
     enum session_end end;
     r = session_run(s, stream, &end, err);
     if (r < 0)

@@ -52,8 +52,6 @@ static int code_of_message(const char *message)
                                             "system cannot find the file specified"};
     static const char *const not_runnable[] = {"permission denied", "is a directory",
                                                "not a directory"};
-    if (!str_starts(message, "Error response from daemon"))
-        return CLI_EXIT_USAGE;
     for (size_t i = 0; i < ARRAY_SIZE(not_found); i++)
         if (strstr(message, not_found[i]))
             return 127;

@@ -46,6 +46,17 @@ static json_t *heading_method(const json_t *dot, const char *name, const char *a
     return json_str_new(text);
 }
 
+/* Runs the template over a row of empty fields, for its errors. */
+static int check_fields(const struct format *f, const struct template *t, struct err *err)
+{
+    _cleanup_json_ json_t *row = json_object();
+    _cleanup_buf_ struct buf out = BUF_INIT(OUTPUT_MAX);
+    for (const struct format_column *c = f->columns; c->field; c++)
+        json_set_str(row, c->field, "");
+    struct template_env env = {.dot = row, .type = f->type, .method = f->method};
+    return template_execute(t, &env, &out, err);
+}
+
 static int add_headings(const struct format *f, const struct template *t, struct buf *out,
                         struct err *err)
 {
@@ -76,17 +87,17 @@ int format_rows(const struct format *f, const json_t *rows, struct err *err)
     json_t *row;
     /* Rows first: their errors name the real type. */
     _cleanup_buf_ struct buf body = BUF_INIT(OUTPUT_MAX);
+    if (f->check && json_array_size(rows) == 0)
+        r = check_fields(f, t, err);
     json_array_foreach(rows, i, row) {
         struct template_env env = {
             .dot = row, .type = f->type, .escape = true, .method = f->method};
         r = template_execute(t, &env, &body, err);
-        if (r < 0) {
-            err_wrap(err, "failed to execute template");
-            return r;
-        }
+        if (r < 0)
+            break;
         (void)buf_addc(&body, '\n');
     }
-    if (table)
+    if (r == 0 && table)
         r = add_headings(f, t, &out, err);
     if (r < 0) {
         err_wrap(err, "failed to execute template");

@@ -18,6 +18,7 @@ struct format {
     const struct format_column *columns; /* all fields and their headings; NULL field ends */
     const char *type;                    /* Go's name of the row type, for errors */
     bool quiet;                          /* only {{.ID}} */
+    bool check;                          /* try the template even when there are no rows */
     json_t *(*method)(const json_t *dot, const char *name, const char *arg); /* may be NULL */
 };
 

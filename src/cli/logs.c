@@ -18,12 +18,9 @@ static int is_multiplexed(struct client *c, const struct client_stream *s, const
                           bool *ret, struct err *err)
 {
     const char *type = client_stream_content_type(s);
-    if (strstr(type, "multiplexed-stream") || strstr(type, "raw-stream")) {
-        /* API versions before 1.42 call both raw-stream. */
-        if (strstr(type, "multiplexed")) {
-            *ret = true;
-            return 0;
-        }
+    if (strstr(type, "multiplexed-stream")) {
+        *ret = true;
+        return 0;
     }
     _cleanup_free_ char *path = xasprintf("/containers/%s/json", id);
     _cleanup_json_ json_t *j = NULL;
@@ -80,8 +77,15 @@ static int run_logs(struct cli *cli, const struct args *a)
     struct client *c = NULL;
     _cleanup_free_ char *id = client_escape(args_at(a, 0));
     _cleanup_buf_ struct buf path = BUF_INIT(16 * KIB);
-    if (logs_path(a, id, &path, &err) < 0 || cli_client(cli, &c, &err) < 0)
+    if (cli_client(cli, &c, &err) < 0)
         return cli_fail(&err);
+    if (logs_path(a, id, &path, &err) < 0) {
+        /* As docker does, a missing container is told first. */
+        struct err missing = {0};
+        _cleanup_free_ char *inspect = xasprintf("/containers/%s/json", id);
+        bool gone = client_call(c, "GET", inspect, NULL, NULL, &missing) < 0;
+        return cli_fail(gone ? &missing : &err);
+    }
     _cleanup_(client_stream_freep)
     struct client_stream *s = NULL;
     bool multiplexed = false;

@@ -237,6 +237,7 @@ static int run_ps(struct cli *cli, const struct args *a)
         .columns = columns,
         .type = "*formatter.ContainerContext",
         .quiet = args_bool(a, "quiet"),
+        .check = true,
         .method = label_method};
     return format_rows(&f, rows, &err) < 0 ? cli_fail(&err) : 0;
 }

@@ -123,12 +123,12 @@ static int run_create(struct cli *cli, const struct args *a)
     struct client *c = NULL;
     _cleanup_json_ json_t *config = NULL;
     _cleanup_free_ char *id = NULL;
-    if (run_config(a, &config, &err) < 0 || cli_client(cli, &c, &err) < 0)
-        return cli_fail_run(cli, &err);
-    if (create(c, a, config, &id, &err) < 0) {
+    if (run_config(a, &config, &err) < 0 || cli_client(cli, &c, &err) < 0) {
         (void)cli_fail_run(cli, &err);
-        return CLI_EXIT_FAILURE;
+        return CLI_EXIT_USAGE;
     }
+    if (create(c, a, config, &id, &err) < 0)
+        return cli_fail(&err);
     (void)printf("%s\n", id);
     return 0;
 }
@@ -185,10 +185,6 @@ static int foreground(struct client *c, const struct args *a, struct session *s,
     if (r < 0)
         return r;
     session_resize(s);
-    if (!s->out && !s->err) {
-        (void)printf("%s\n", id);
-        (void)fflush(stdout);
-    }
     enum session_end end;
     r = session_run(s, stream, &end, err);
     if (r < 0)
@@ -235,8 +231,10 @@ static int run_run(struct cli *cli, const struct args *a)
     bool detach = args_bool(a, "detach");
     if (detach && args_list(a, "attach"))
         return cli_failf("conflicting options: cannot specify both --attach and --detach");
-    if (run_config(a, &config, &err) < 0 || cli_client(cli, &c, &err) < 0)
-        return cli_fail_run(cli, &err);
+    if (run_config(a, &config, &err) < 0 || cli_client(cli, &c, &err) < 0) {
+        (void)cli_fail_run(cli, &err);
+        return CLI_EXIT_USAGE;
+    }
     return detach ? run_detached(cli, c, a, config) : run_attached(cli, c, a, config);
 }
 

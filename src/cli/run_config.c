@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 
@@ -184,6 +185,49 @@ static int set_security(const struct args *a, json_t *host, struct err *err)
     return 0;
 }
 
+static int by_name(const void *a, const void *b)
+{
+    char *const *x = a, *const *y = b;
+    return strcmp(*x, *y);
+}
+
+/* Capabilities in their full names, sorted, once each; ALL stands for everything. */
+static char **capabilities(char *const *given)
+{
+    char **caps = NULL;
+    for (char *const *g = given; g && *g; g++) {
+        bool full = strncasecmp(*g, "CAP_", 4) == 0 || strcasecmp(*g, "ALL") == 0 ||
+                    strcasecmp(*g, "RESET") == 0;
+        _cleanup_free_ char *cap = xasprintf("%s%s", full ? "" : "CAP_", *g);
+        for (char *p = cap; *p; p++)
+            *p = (char)toupper((unsigned char)*p);
+        if (str_eq(cap, "ALL")) {
+            strv_free(caps);
+            caps = NULL;
+            strv_push(&caps, cap);
+            return caps;
+        }
+        if (!strv_contains(caps, cap))
+            strv_push(&caps, cap);
+    }
+    if (caps)
+        qsort(caps, strv_len(caps), sizeof(*caps), by_name);
+    return caps;
+}
+
+/* What is added is not dropped. */
+static void set_capabilities(const struct args *a, json_t *host)
+{
+    _cleanup_strv_ char **add = capabilities(args_list(a, "cap-add"));
+    _cleanup_strv_ char **drop = capabilities(args_list(a, "cap-drop"));
+    _cleanup_strv_ char **rest = NULL;
+    for (char **d = drop; d && *d; d++)
+        if (!strv_contains(add, *d))
+            strv_push(&rest, *d);
+    json_set_take(host, "CapAdd", json_strv(add, true));
+    json_set_take(host, "CapDrop", json_strv(rest, true));
+}
+
 static void set_resources(const struct args *a, json_t *host)
 {
     json_set_i64(host, "CpuShares", args_num(a, "cpu-shares"));
@@ -219,8 +263,7 @@ static int set_host(const struct args *a, json_t *host, struct err *err)
     if (args_bool(a, "tty"))
         (void)terminal_size(&rows, &cols);
     json_set_take(host, "ConsoleSize", json_pack("[i,i]", (int)rows, (int)cols));
-    set_list(host, "CapAdd", a, "cap-add", true);
-    set_list(host, "CapDrop", a, "cap-drop", true);
+    set_capabilities(a, host);
     json_set_str(host, "CgroupnsMode", args_str(a, "cgroupns"));
     set_list(host, "Dns", a, "dns", false);
     set_list(host, "DnsOptions", a, "dns-option", false);

@@ -229,11 +229,11 @@ static int parse_network(const char *text, json_t *e, char **ret_name, struct er
 }
 
 /* The options that concern the first network. */
-static void first_network(const struct args *a, json_t *e)
+static void first_network(const struct args *a, json_t *e, bool links)
 {
     for (char *const *v = args_list(a, "network-alias"); v && *v; v++)
         push(e, "Aliases", *v);
-    for (char *const *v = args_list(a, "link"); v && *v; v++)
+    for (char *const *v = links ? args_list(a, "link") : NULL; v && *v; v++)
         push(e, "Links", *v);
     if (*args_str(a, "ip"))
         json_set_str(ipam(e), "IPv4Address", args_str(a, "ip"));
@@ -277,13 +277,13 @@ int run_networks(const struct args *a, json_t *config, json_t *host, json_t **re
                            "conflicting options: cannot attach both user-defined and "
                            "non-user-defined network-modes");
         if (v == given)
-            first_network(a, e);
+            first_network(a, e, user_defined(name));
         if (user_defined(name) || json_object_size(e) > 0)
             json_set_take(endpoints, name, TAKE_PTR(e));
     }
     if (!given) {
         _cleanup_json_ json_t *e = json_object();
-        first_network(a, e);
+        first_network(a, e, false);
         if (json_object_size(e) > 0)
             json_set_take(endpoints, "default", TAKE_PTR(e));
     }

@@ -21,7 +21,7 @@ const struct opt run_table[N_RUN_TABLE] = {
     {"cgroup-parent", 0, OPT_STRING, "Optional parent cgroup for the container", NULL},
     {"cgroupns", 0, OPT_STRING,
      "Cgroup namespace to use (host|private)\n"
-     "'host':    Run the container in the host's cgroup namespace\n"
+     "'host':    Run the container in the Lighter host's cgroup namespace\n"
      "'private': Run the container in its own private cgroup namespace\n"
      "'':        Use the cgroup namespace as configured by the\n"
      "           default-cgroupns-mode option on the daemon (default)",

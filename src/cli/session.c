@@ -72,15 +72,28 @@ void session_done(struct session *s)
     free(TAKE_PTR(s->object));
 }
 
-void session_resize(struct session *s)
+static void resize_to(struct session *s, unsigned rows, unsigned cols)
 {
-    unsigned rows, cols;
     struct err err = {0};
-    if (!s->watch_size || !terminal_size(&rows, &cols))
-        return;
     _cleanup_free_ char *path = xasprintf("%s/resize?h=%u&w=%u", s->object, rows, cols);
     if (client_call(s->client, "POST", path, NULL, NULL, &err) < 0)
         log_debug("resize: %s", err.message);
+}
+
+void session_resize(struct session *s)
+{
+    unsigned rows, cols;
+    if (s->watch_size && terminal_size(&rows, &cols))
+        resize_to(s, rows, cols);
+}
+
+void session_redraw(struct session *s)
+{
+    unsigned rows, cols;
+    if (!s->watch_size || !terminal_size(&rows, &cols))
+        return;
+    resize_to(s, rows + 1, cols + 1);
+    resize_to(s, rows, cols);
 }
 
 static void forward_signal(struct session *s, int sig)

@@ -35,4 +35,7 @@ int session_run(struct session *s, struct client_stream *stream, enum session_en
                 struct err *err);
 /* Tells the container its window size; failures do not matter. */
 void session_resize(struct session *s);
+/* The same, by way of another size, so that a program that is attached to again draws its screen.
+ */
+void session_redraw(struct session *s);
 void session_done(struct session *s);

@@ -318,6 +318,50 @@ static int run_range(struct eval *e, const struct tnode *n, json_t *dot)
     return r;
 }
 
+/* Go prints a nil list as [] and a nil map as map[]; JSON calls both null. */
+static const char *empty_of(const struct tpipe *p)
+{
+    static const char *const lists[] = {"Env",
+                                        "Cmd",
+                                        "Entrypoint",
+                                        "OnBuild",
+                                        "Binds",
+                                        "Links",
+                                        "CapAdd",
+                                        "CapDrop",
+                                        "Dns",
+                                        "DnsOptions",
+                                        "DnsSearch",
+                                        "ExtraHosts",
+                                        "GroupAdd",
+                                        "SecurityOpt",
+                                        "VolumesFrom",
+                                        "Devices",
+                                        "Ulimits",
+                                        "Mounts",
+                                        "Args",
+                                        "RepoTags",
+                                        "RepoDigests",
+                                        "Layers",
+                                        "Aliases",
+                                        "Warnings",
+                                        "ExecIDs",
+                                        "Shell",
+                                        "MaskedPaths",
+                                        "DNSNames",
+                                        "Manifests",
+                                        "DeviceRequests",
+                                        "DeviceCgroupRules"};
+    const struct toperand *o = &p->commands[0].operands[0];
+    if (p->n != 1 || p->commands[0].n != 1 || !o->chain)
+        return "<nil>";
+    const char *last = o->chain[strv_len(o->chain) - 1];
+    for (size_t i = 0; i < ARRAY_SIZE(lists); i++)
+        if (str_eq(last, lists[i]))
+            return "[]";
+    return is_free_map(last) ? "map[]" : "<nil>";
+}
+
 static int run_node(struct eval *e, const struct tnode *n, json_t *dot)
 {
     if (n->kind == NODE_TEXT)
@@ -332,7 +376,9 @@ static int run_node(struct eval *e, const struct tnode *n, json_t *dot)
     for (int i = 0; i < n->pipe->n_vars; i++)
         set_var(e, n->pipe->vars[i], v, n->pipe->assign);
     if (n->kind == NODE_ACTION) {
-        if (n->pipe->n_vars == 0)
+        if (n->pipe->n_vars == 0 && v && json_is_null(v))
+            (void)buf_adds(e->out, empty_of(n->pipe));
+        else if (n->pipe->n_vars == 0)
             go_print(e->out, v);
         return 0;
     }
