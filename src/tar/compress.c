@@ -33,6 +33,12 @@ struct codec {
     void (*done)(struct tar_source *s);
 };
 
+struct gzip_state {
+    struct inflate_state z;
+    struct isal_gzip_header header;
+    bool in_header;
+};
+
 struct tar_source {
     enum tar_compression compression;
     const struct codec *codec; /* NULL: plain */
@@ -47,8 +53,8 @@ struct tar_source {
     bool in_eof, in_member, any_member;
     int failed; /* negative errno that every later read returns, too */
     union {
-        struct inflate_state *gzip; /* owned */
-        ZSTD_DStream *zstd;         /* owned */
+        struct gzip_state *gzip; /* owned */
+        ZSTD_DStream *zstd;      /* owned */
         struct {
             lzma_stream strm;
             bool live;
@@ -62,28 +68,39 @@ struct tar_source {
     } u;
 };
 
+/* The header is read apart: when isal_inflate() does it itself and the header comes in pieces, it
+ * forgets the flags between them (ISA-L 2.30 keeps them on its stack). */
 static int gzip_begin(struct tar_source *s, struct err *err)
 {
     if (!s->u.gzip)
-        s->u.gzip = XNEW(struct inflate_state);
-    isal_inflate_init(s->u.gzip);
-    s->u.gzip->crc_flag = ISAL_GZIP;
+        s->u.gzip = XNEW(struct gzip_state);
+    isal_inflate_init(&s->u.gzip->z);
+    isal_gzip_header_init(&s->u.gzip->header);
+    s->u.gzip->z.crc_flag = ISAL_GZIP_NO_HDR_VER;
+    s->u.gzip->in_header = true;
     return 0;
 }
 
 static ssize_t gzip_step(struct tar_source *s, uint8_t *out, size_t cap, struct err *err)
 {
-    struct inflate_state *z = s->u.gzip;
+    struct gzip_state *g = s->u.gzip;
+    struct inflate_state *z = &g->z;
+    int r;
 
     z->next_in = s->in + s->in_pos;
     z->avail_in = (uint32_t)(s->in_len - s->in_pos);
     z->next_out = out;
     z->avail_out = (uint32_t)MIN(cap, (size_t)1 << 30);
-    int r = isal_inflate(z);
+    if (g->in_header) {
+        r = isal_read_gzip_header(z, &g->header);
+        g->in_header = r == ISAL_END_INPUT;
+    } else {
+        r = isal_inflate(z);
+    }
     s->in_pos = (size_t)(z->next_in - s->in);
     if (r == ISAL_INCORRECT_CHECKSUM)
         return err_set(err, ERR_INVALID, "gzip: wrong checksum");
-    if (r < 0 || r == ISAL_NEED_DICT)
+    if (r < 0 || r >= ISAL_NAME_OVERFLOW)
         return err_set(err, ERR_INVALID, "gzip: malformed data (%d)", r);
     if (z->block_state == ISAL_BLOCK_FINISH)
         s->in_member = false;

@@ -77,7 +77,8 @@ static int gzip_write(struct tar_encoder *e, const void *data, size_t len, bool 
                       struct err *err)
 {
     struct isal_zstream *z = e->gzip;
-    const uint8_t *p = data;
+    static const uint8_t nothing[1];
+    const uint8_t *p = data ? data : nothing;
 
     do {
         size_t take = MIN(len, (size_t)1 << 30);

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "base/alloc.h"
+#include "base/fdutil.h"
 #include "base/str.h"
 #include "tar_fixture.h"
 
@@ -42,10 +43,7 @@ static void make_plain(struct fixture *f)
     for (size_t i = 0; i < PLAIN_BYTES; i++)
         plain[i] = i / 1000 % 2 ? (uint8_t)(i * i >> 7) : (uint8_t)(i / 100);
     assert_int_equal(buf_add(&f->tar, plain, PLAIN_BYTES), 0);
-    FILE *out = fopen(xasprintf("%s/plain", f->dir), "w");
-    assert_non_null(out);
-    assert_int_equal(fwrite(plain, 1, PLAIN_BYTES, out), PLAIN_BYTES);
-    assert_int_equal(fclose(out), 0);
+    assert_int_equal(write_file_at(f->dirfd, "plain", plain, PLAIN_BYTES, 0644), 0);
 }
 
 /* Decodes with reads of `step` compressed bytes and `want` decoded ones. */
@@ -74,7 +72,7 @@ static void expect_plain(struct fixture *f, const char *data, size_t len, size_t
 
     int r = decode(data, len, step, want, &out, &f->err);
     if (r < 0)
-        print_error("%s\n", f->err.message);
+        print_error("steps of %zu, %zu: %s after %zu\n", step, want, f->err.message, out.len);
     assert_int_equal(r, 0);
     assert_int_equal(out.len, times * PLAIN_BYTES);
     for (size_t i = 0; i < times; i++)
@@ -175,6 +173,42 @@ static void test_plain_and_short(void **state)
     buf_done(&out);
 }
 
+static uint32_t crc32_of(const char *data, size_t len)
+{
+    uint32_t crc = ~0U;
+
+    for (size_t i = 0; i < len; i++) {
+        crc ^= (uint8_t)data[i];
+        for (int k = 0; k < 8; k++)
+            crc = crc >> 1 ^ (crc & 1 ? 0xedb88320U : 0);
+    }
+    return ~crc;
+}
+
+/* All optional fields, and any split of them. */
+static void test_gzip_header_fields(void **state)
+{
+    struct fixture *f = *state;
+    static const char fields[] = "\x1f\x8b\x08\x1f\1\2\3\4\0\3\5\0extra"
+                                 "name\0a comment";
+    size_t len;
+
+    make_plain(f);
+    if (!shell(f, "gzip -n -c plain >one"))
+        skip();
+    _cleanup_free_ char *one = slurp(f, "one", &len);
+    struct buf gz = BUF_INIT(16 * MIB);
+    assert_int_equal(buf_add(&gz, fields, sizeof(fields)), 0);
+    uint32_t crc = crc32_of(gz.data, gz.len);
+    const char hcrc[2] = {(char)(crc & 0xff), (char)(crc >> 8 & 0xff)};
+    assert_int_equal(buf_add(&gz, hcrc, 2), 0);
+    assert_int_equal(buf_add(&gz, one + 10, len - 10), 0);
+    for (size_t step = 1; step < 40; step++)
+        expect_plain(f, gz.data, gz.len, step, 65536, 1);
+    expect_plain(f, gz.data, gz.len, 1 << 20, 65536, 1);
+    buf_done(&gz);
+}
+
 static int add_to_buf(void *arg, const void *data, size_t len, struct err *err)
 {
     return buf_add(arg, data, len);
@@ -213,6 +247,7 @@ int main(void)
                                         fixture_teardown),
         cmocka_unit_test_setup_teardown(test_damage_and_garbage, fixture_setup, fixture_teardown),
         cmocka_unit_test_setup_teardown(test_plain_and_short, fixture_setup, fixture_teardown),
+        cmocka_unit_test_setup_teardown(test_gzip_header_fields, fixture_setup, fixture_teardown),
         cmocka_unit_test_setup_teardown(test_encoders, fixture_setup, fixture_teardown),
     };
     return cmocka_run_group_tests_name("tar/compress", tests, NULL, NULL);

