@@ -184,14 +184,29 @@ static int parse_spec(const json_t *doc, struct oci_spec *spec, struct err *err)
     return 0;
 }
 
+/* Parses one of Go's JSON texts. New reference or NULL. */
+static json_t *parse_text(const char *data, size_t len, const char *what, struct err *err)
+{
+    if (len > LIMIT_OCI_CONFIG_BYTES) {
+        err_set(err, ERR_INVALID, "%s is larger than %zu bytes", what, LIMIT_OCI_CONFIG_BYTES);
+        return NULL;
+    }
+    _cleanup_free_ char *text = xstrndup(data, len);
+    size_t n = strlen(text);
+    fold_u64(text, n);
+    return json_parse(text, n, what, err);
+}
+
+int oci_process_parse_text(const char *data, size_t len, struct oci_process *ret, struct err *err)
+{
+    _cleanup_json_ json_t *doc = parse_text(data, len, "process", err);
+
+    return doc ? oci_process_parse(doc, ret, err) : -EINVAL;
+}
+
 int oci_spec_parse(const char *data, size_t len, struct oci_spec **ret, struct err *err)
 {
-    if (len > LIMIT_OCI_CONFIG_BYTES)
-        return err_set(err, ERR_INVALID, "config.json is larger than %zu bytes",
-                       LIMIT_OCI_CONFIG_BYTES);
-    _cleanup_free_ char *text = xstrndup(data, len);
-    fold_u64(text, strlen(text));
-    _cleanup_json_ json_t *doc = json_parse(text, strlen(text), "config.json", err);
+    _cleanup_json_ json_t *doc = parse_text(data, len, "config.json", err);
     if (!doc)
         return -EINVAL;
     _cleanup_(oci_spec_freep)

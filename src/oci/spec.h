@@ -159,6 +159,8 @@ int oci_resources_parse(const json_t *j, struct oci_resources *ret, struct err *
 void oci_resources_done(struct oci_resources *r);
 /* Parses a process object, as `exec --process` and the shim's exec message carry it. */
 int oci_process_parse(const json_t *j, struct oci_process *ret, struct err *err);
+/* The same from its text. */
+int oci_process_parse_text(const char *data, size_t len, struct oci_process *ret, struct err *err);
 void oci_process_done(struct oci_process *p);
 /* The number of a capability ("CAP_CHOWN" or "CHOWN", any case), or -EINVAL. */
 int oci_capability_parse(const char *name);

@@ -62,6 +62,14 @@ static int start_over(int sock, struct err *err)
     return sync_expect_exec(sock, err);
 }
 
+static int after_start(struct runtime_container *c, struct err *err)
+{
+    const struct hook_state state = {
+        .id = c->id, .status = "running", .pid = c->pid, .bundle = c->bundle};
+
+    return hooks_run(c->spec, "poststart", &state, err);
+}
+
 int runtime_start(struct runtime_container *c, struct err *err)
 {
     if (c->sync_fd < 0)
@@ -70,18 +78,17 @@ int runtime_start(struct runtime_container *c, struct err *err)
     c->sync_fd = close_fd(c->sync_fd);
     if (r < 0)
         return r;
-    const struct hook_state state = {
-        .id = c->id, .status = "running", .pid = c->pid, .bundle = c->bundle};
-    return hooks_run(c->spec, "poststart", &state, err);
+    return after_start(c, err);
 }
 
-int runtime_start_remote(const char *path, struct err *err)
+int runtime_start_remote(struct runtime_container *c, const char *path, struct err *err)
 {
     _cleanup_close_ int sock = unix_connect(path, SOCK_SEQPACKET);
 
     if (sock < 0)
         return err_set(err, ERR_CONFLICT, "cannot start a container that has stopped");
-    return start_over(sock, err);
+    int r = start_over(sock, err);
+    return r < 0 ? r : after_start(c, err);
 }
 
 int runtime_kill(struct runtime_container *c, int signo, bool all)

@@ -258,7 +258,6 @@ int runtime_create(const struct runtime_create_params *params, struct runtime_co
     if (params->seccomp_fd >= 0)
         c->seccomp_fd = fcntl(params->seccomp_fd, F_DUPFD_CLOEXEC, 3);
     c->bundle = params->standalone ? xstrdup(params->standalone->bundle) : NULL;
-    c->no_pivot = params->standalone && params->standalone->no_pivot;
     int r = create(&k, err);
     creation_done(&k);
     if (r < 0) {
@@ -275,8 +274,8 @@ int runtime_create(const struct runtime_create_params *params, struct runtime_co
     return 0;
 }
 
-int runtime_open(const char *id, const struct oci_spec *spec, pid_t pid, uint64_t start_time,
-                 struct runtime_container **ret, struct err *err)
+int runtime_open(const char *id, const struct oci_spec *spec, const char *bundle, pid_t pid,
+                 uint64_t start_time, struct runtime_container **ret, struct err *err)
 {
     _cleanup_(runtime_container_freep)
     struct runtime_container *c = container_new(id, spec);
@@ -286,6 +285,7 @@ int runtime_open(const char *id, const struct oci_spec *spec, pid_t pid, uint64_
     if (r < 0)
         return r;
     cgroup_find(c->cgroup);
+    c->bundle = xstrdup(bundle);
     if (pid > 0) {
         c->pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
         /* The pidfd first: then the time is that of the process it stands for. */

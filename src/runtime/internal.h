@@ -24,8 +24,7 @@ struct runtime_container {
     int seccomp_fd;              /* owned; memfd with struct sock_filter[], or -1 */
     unsigned seccomp_flags;
     struct cgroup *cgroup; /* owned */
-    char *bundle;          /* owned or NULL */
-    bool no_pivot;
+    char *bundle;          /* owned or NULL; for hooks */
 };
 
 /* The child's view while it builds the container. Lives in the copied memory of the parent. */

@@ -47,12 +47,12 @@ int runtime_create(const struct runtime_create_params *params, struct runtime_co
                    struct err *err);
 /* Finds a container again that another process created: by its init's pid and that process' start
  * time (field 22 of /proc/<pid>/stat, as runtime_start_time() gives it). A container whose init has
- * ended is found too; runtime_pid() is 0 then. */
-int runtime_open(const char *id, const struct oci_spec *spec, pid_t pid, uint64_t start_time,
-                 struct runtime_container **ret, struct err *err);
+ * ended is found too; runtime_pid() is 0 then. bundle is for hooks, or NULL. */
+int runtime_open(const char *id, const struct oci_spec *spec, const char *bundle, pid_t pid,
+                 uint64_t start_time, struct runtime_container **ret, struct err *err);
 int runtime_start_time(pid_t pid, uint64_t *ret);
 /* Lets an init start that waits on the socket at `path` (see runtime_standalone.start_fd). */
-int runtime_start_remote(const char *path, struct err *err);
+int runtime_start_remote(struct runtime_container *c, const char *path, struct err *err);
 /* Lets the init process execute its program; returns once execve() succeeded, or with its error. */
 int runtime_start(struct runtime_container *c, struct err *err);
 /* The init process in the caller's pid namespace, and a pidfd (borrowed). */
