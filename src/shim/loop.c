@@ -7,7 +7,7 @@
 
 #include "base/timeutil.h"
 
-#define IDLE_NSEC (2 * NSEC_PER_SEC)
+#define IDLE_NSEC (500 * NSEC_PER_MSEC)
 
 int loop_init(struct loop *l)
 {
@@ -81,6 +81,7 @@ static void fire_timers(struct loop *l)
             if (t->at_nsec > now)
                 continue;
             loop_timer_cancel(l, t);
+            l->idle_at_nsec = 0;
             t->fn(t);
             fired = true;
             break;
@@ -88,23 +89,32 @@ static void fire_timers(struct loop *l)
     }
 }
 
-static int next_timeout_msec(const struct loop *l)
+static int next_timeout_msec(struct loop *l)
 {
-    int64_t wait = l->busy ? IDLE_NSEC : INT64_MAX;
+    int64_t at = INT64_MAX;
 
-    if (l->timers) {
-        int64_t now = monotonic_nsec();
-        for (const struct loop_timer *t = l->timers; t; t = t->next)
-            wait = MIN(wait, MAX(t->at_nsec - now, INT64_C(0)));
-    }
-    if (wait == INT64_MAX)
+    if (l->idle_at_nsec == 0)
+        l->idle_at_nsec = monotonic_nsec() + IDLE_NSEC;
+    if (l->idle)
+        at = l->idle_at_nsec;
+    for (const struct loop_timer *t = l->timers; t; t = t->next)
+        at = MIN(at, t->at_nsec);
+    if (at == INT64_MAX)
         return -1;
+    int64_t wait = MAX(at - monotonic_nsec(), INT64_C(0));
     return (int)MIN((wait + NSEC_PER_MSEC - 1) / NSEC_PER_MSEC, (int64_t)INT_MAX);
+}
+
+static void check_idle(struct loop *l)
+{
+    if (!l->idle || l->idle_at_nsec == INT64_MAX || monotonic_nsec() < l->idle_at_nsec)
+        return;
+    l->idle_at_nsec = INT64_MAX;
+    l->idle();
 }
 
 void loop_run(struct loop *l)
 {
-    l->busy = true;
     while (!l->stop) {
         fire_timers(l);
         if (l->stop)
@@ -112,16 +122,13 @@ void loop_run(struct loop *l)
         int n = epoll_wait(l->epfd, l->batch, LOOP_BATCH, next_timeout_msec(l));
         if (n < 0 && errno != EINTR)
             break;
-        if (n == 0 && l->busy) {
-            l->busy = false;
-            if (l->idle)
-                l->idle();
-        }
+        if (n == 0)
+            check_idle(l);
         l->n_batch = MAX(n, 0);
         for (l->i_batch = 0; l->i_batch < l->n_batch && !l->stop;) {
             struct epoll_event ev = l->batch[l->i_batch++];
             struct loop_source *src = ev.data.ptr;
-            l->busy = true;
+            l->idle_at_nsec = 0;
             if (src)
                 src->fn(src, ev.events);
         }

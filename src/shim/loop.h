@@ -38,8 +38,8 @@ struct loop {
     struct epoll_event batch[LOOP_BATCH];
     int n_batch, i_batch;
     struct loop_timer *timers; /* borrowed; unordered, there are few */
-    void (*idle)(void);        /* called once when nothing has happened for a while */
-    bool busy;                 /* something happened since `idle` was called */
+    void (*idle)(void);        /* called once when nothing has happened for half a second */
+    int64_t idle_at_nsec;      /* when that is; 0: count anew; INT64_MAX: it has been called */
 };
 
 int loop_init(struct loop *l);

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <glob.h>
 #include <poll.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -264,6 +265,22 @@ void box_done(struct box *b)
     shim_free(b->shim);
     free(b->spec);
     assert_int_equal(rm_rf_at(AT_FDCWD, b->dir), 0);
+}
+
+int box_group_teardown(void **state)
+{
+    glob_t g = {};
+    int left = 0;
+
+    if (!box_real)
+        return 0;
+    (void)glob("/sys/fs/cgroup/lighter-test", 0, NULL, &g);
+    (void)glob("/sys/fs/cgroup/*/lighter-test", GLOB_APPEND, NULL, &g);
+    for (size_t i = 0; i < g.gl_pathc; i++)
+        if (rmdir(g.gl_pathv[i]) < 0 && errno == EBUSY)
+            left = -1;
+    globfree(&g);
+    return left;
 }
 
 int box_exec(struct box *b, const char *id, const char *script, bool tty, bool in, int *ret_fd,

@@ -35,6 +35,8 @@ void box_start(struct box *b); /* with a subscription */
  * and that exit.json agrees. */
 int box_wait(struct box *b);
 void box_done(struct box *b);
+/* Removes the control group that the containers' ones were in; fails if one is left there. */
+int box_group_teardown(void **state);
 
 /* A connected pair as an API connection would be; *ret_theirs is for the shim. */
 int stream_pair(int *ret_theirs);

@@ -458,5 +458,5 @@ int main(int argc, char **argv)
     box_real = argc > 2;
     (void)signal(SIGPIPE, SIG_IGN);
     die_in(150);
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, NULL, box_group_teardown);
 }
