@@ -14,7 +14,6 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
-#include "base/fdutil.h"
 #include "base/hashmap.h"
 #include "base/limits.h"
 #include "base/path.h"
@@ -84,24 +83,56 @@ static int copy_attributes(int from, int to, const struct stat *st)
     return r;
 }
 
-static int copy_data(int from, int to, off_t size)
+/* len bytes at the offset `at` of both files. */
+static int copy_range(int from, int to, off_t at, off_t len)
 {
     _cleanup_free_ char *chunk = NULL;
-    ssize_t n;
+    off_t in = at;
+    off_t out = at;
+    off_t end = at + len;
 
-    while ((n = copy_file_range(from, NULL, to, NULL, 1 << 30, 0)) > 0)
-        ;
-    if (n == 0)
-        return 0;
-    if (errno == ENOSPC || errno == EIO || errno == EDQUOT)
-        return -errno;
-    chunk = xmalloc(COPY_CHUNK);
-    while ((n = read(from, chunk, COPY_CHUNK)) > 0) {
-        int r = write_full(to, chunk, (size_t)n);
+    while (in < end) {
+        ssize_t n = chunk ? -1 : copy_file_range(from, &in, to, &out, (size_t)(end - in), 0);
+        if (n > 0)
+            continue;
+        if (n < 0 && !chunk && (errno == ENOSPC || errno == EIO || errno == EDQUOT))
+            return -errno;
+        if (!chunk) /* file systems that cannot copy between each other */
+            chunk = xmalloc(COPY_CHUNK);
+        n = pread(from, chunk, (size_t)MIN((off_t)COPY_CHUNK, end - in), in);
+        if (n <= 0)
+            return n < 0 ? -errno : 0;
+        for (ssize_t done = 0; done < n;) {
+            ssize_t w = pwrite(to, chunk + done, (size_t)(n - done), in + done);
+            if (w < 0 && errno != EINTR)
+                return -errno;
+            done += w > 0 ? w : 0;
+        }
+        in += n;
+    }
+    return 0;
+}
+
+/* Holes stay holes. */
+static int copy_data(int from, int to, off_t size)
+{
+    off_t at = 0;
+
+    while (at < size) {
+        off_t data = lseek(from, at, SEEK_DATA);
+        if (data < 0 && errno == ENXIO)
+            break;
+        off_t hole = data < 0 ? -1 : lseek(from, data, SEEK_HOLE);
+        if (hole < 0) {
+            data = at;
+            hole = size;
+        }
+        int r = copy_range(from, to, data, hole - data);
         if (r < 0)
             return r;
+        at = hole;
     }
-    return n < 0 ? -errno : 0;
+    return ftruncate(to, size) < 0 ? -errno : 0;
 }
 
 static int copy_file(int srcdir, const char *name, int dstdir, const struct stat *st)
