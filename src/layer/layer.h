@@ -14,6 +14,7 @@
 #include "base/err.h"
 #include "base/macros.h"
 #include "json/json.h"
+#include "tar/io.h"
 
 struct db;
 struct layer_store;
@@ -72,6 +73,12 @@ int layer_get(struct layer_store *s, const struct digest *chain_id, struct layer
 /* Writes the layer's exact uncompressed tar to out_fd and verifies it against the DiffID. */
 int layer_write_tar(struct layer_store *s, const struct digest *chain_id, int out_fd,
                     struct err *err);
+/* The same to a sink of the tar codec (tar/io.h). */
+int layer_write_tar_to(struct layer_store *s, const struct digest *chain_id, struct tar_sink sink,
+                       struct err *err);
+/* Length of the layer's uncompressed tar. */
+int layer_tar_size(struct layer_store *s, const struct digest *chain_id, uint64_t *ret,
+                   struct err *err);
 /* ChainID of a DiffID on a parent (image-spec config.md#layer-chainid). */
 void layer_chain_id(const struct digest *parent, const struct digest *diff_id, struct digest *ret);
 

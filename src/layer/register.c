@@ -462,8 +462,17 @@ int layer_register(struct layer_store *s, const struct digest *parent, int fd,
     return layer_register_with(s, parent, fd, expected, NULL, ret, err);
 }
 
-int layer_write_tar(struct layer_store *s, const struct digest *chain_id, int out_fd,
-                    struct err *err)
+/* Opens the journal of the layer. */
+static int open_journal(struct layer_store *s, const struct layer_info *info, struct err *err)
+{
+    _cleanup_free_ char *path = xasprintf("%s/" LAYER_JOURNAL, info->cache_id);
+    int fd = openat(s->dir_fd, path, O_RDONLY | O_CLOEXEC);
+
+    return fd < 0 ? err_errno(err, errno, "open %s/overlay2/%s", s->root, path) : fd;
+}
+
+int layer_write_tar_to(struct layer_store *s, const struct digest *chain_id, struct tar_sink sink,
+                       struct err *err)
 {
     struct tar_journal_info rebuilt;
     struct layer_info info;
@@ -471,15 +480,40 @@ int layer_write_tar(struct layer_store *s, const struct digest *chain_id, int ou
 
     if (r < 0)
         return r;
-    _cleanup_free_ char *diff_path = xasprintf("%s/diff", info.cache_id);
-    _cleanup_free_ char *journal_path = xasprintf("%s/" LAYER_JOURNAL, info.cache_id);
-    _cleanup_close_ int diff = openat(s->dir_fd, diff_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    _cleanup_close_ int journal = openat(s->dir_fd, journal_path, O_RDONLY | O_CLOEXEC);
-    if (diff < 0 || journal < 0)
-        return err_errno(err, errno, "open layer %s", info.cache_id);
-    r = tar_rebuild_at(journal, diff, tar_sink_fd(&out_fd), &rebuilt, err);
+    _cleanup_free_ char *path = xasprintf("%s/diff", info.cache_id);
+    _cleanup_close_ int diff = openat(s->dir_fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (diff < 0)
+        return err_errno(err, errno, "open %s/overlay2/%s", s->root, path);
+    _cleanup_close_ int journal = open_journal(s, &info, err);
+    if (journal < 0)
+        return journal;
+    r = tar_rebuild_at(journal, diff, sink, &rebuilt, err);
     if (r == 0 && !digest_eq(&rebuilt.diff_id, &info.diff_id))
         r = err_set(err, ERR_INTERNAL, "layer %s is damaged: its tar has the digest %s",
                     info.diff_id.str, rebuilt.diff_id.str);
+    return r;
+}
+
+int layer_write_tar(struct layer_store *s, const struct digest *chain_id, int out_fd,
+                    struct err *err)
+{
+    return layer_write_tar_to(s, chain_id, tar_sink_fd(&out_fd), err);
+}
+
+int layer_tar_size(struct layer_store *s, const struct digest *chain_id, uint64_t *ret,
+                   struct err *err)
+{
+    struct tar_journal_info journal_info;
+    struct layer_info info;
+    int r = layer_get(s, chain_id, &info, err);
+
+    if (r < 0)
+        return r;
+    _cleanup_close_ int journal = open_journal(s, &info, err);
+    if (journal < 0)
+        return journal;
+    r = tar_journal_info(journal, &journal_info, err);
+    if (r == 0)
+        *ret = journal_info.tar_bytes;
     return r;
 }

@@ -167,8 +167,7 @@ static void reads_docker_archive(void **state)
                                       "[{}]",
                                       "[{\"Config\":1}]",
                                       "[{\"Config\":\"c\",\"Layers\":\"x\"}]",
-                                      "[{\"Config\":\"c\","
-                                      "\"RepoTags\":[1]}]"};
+                                      "[{\"Config\":\"c\",\"RepoTags\":[1]}]"};
     struct docker_archive_image *images = NULL;
     struct err err = {0};
     size_t n = 0;
