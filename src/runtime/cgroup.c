@@ -305,6 +305,22 @@ int cgroup_attach(struct cgroup *c, pid_t pid, bool in_v2, struct err *err)
     return 0;
 }
 
+int cgroup_attach_self(struct cgroup *c, bool in_v2, struct err *err)
+{
+    for (size_t i = 0; i < c->n; i++) {
+        struct cgroup_hierarchy *h = &c->h[i];
+        if (h->dir_fd < 0 || (h->ops->v2 && in_v2))
+            continue;
+        /* "tasks" takes a thread, and this process has but one. */
+        int r = cgroup_write(h, h->ops->v2 ? "cgroup.procs" : "tasks", "0", err);
+        if (r < 0) {
+            err_wrap(err, "join cgroup %s%s", h->mountpoint, c->path);
+            return r;
+        }
+    }
+    return 0;
+}
+
 /* The hierarchy to count processes in: v2 first, since it alone cannot lose one in a subgroup. */
 static struct cgroup_hierarchy *counting_hierarchy(struct cgroup *c)
 {

@@ -83,6 +83,9 @@ int cgroup_apply(struct cgroup *c, const struct oci_resources *res, bool with_de
                  struct err *err);
 /* in_v2: the process is in the v2 directory already. */
 int cgroup_attach(struct cgroup *c, pid_t pid, bool in_v2, struct err *err);
+/* The calling process moves itself, which is much faster: the kernel moves another process only
+ * after an RCU grace period, some milliseconds, while a single thread moves itself without. */
+int cgroup_attach_self(struct cgroup *c, bool in_v2, struct err *err);
 int cgroup_pids(struct cgroup *c, pid_t **ret, size_t *ret_n, struct err *err);
 int cgroup_signal(struct cgroup *c, int signo);
 int cgroup_freeze(struct cgroup *c, bool on, struct err *err);

@@ -128,6 +128,7 @@ static int spawn(struct creation *k, struct err *err)
             .null_fd = -1,
             .console_fd = -1,
             .in_userns = k->plan.any_user,
+            .in_v2 = k->in_v2,
         };
         close_fd(k->sync[0]);
         init_main(&ctx);
@@ -155,8 +156,9 @@ static int serve_child(struct creation *k, struct err *err)
             return err_errno(err, r, "tell the child of its maps");
     }
     if ((r = cgroup_make_v1(c->cgroup, err)) < 0 ||
-        (r = cgroup_apply(c->cgroup, &spec->resources, true, err)) < 0 ||
-        (r = cgroup_attach(c->cgroup, c->pid, k->in_v2, err)) < 0)
+        (r = cgroup_apply(c->cgroup, &spec->resources, true, err)) < 0)
+        return r;
+    if (k->plan.any_user && (r = cgroup_attach(c->cgroup, c->pid, k->in_v2, err)) < 0)
         return r;
     (void)sync_send(c->sync_fd, SYNC_CGROUP, (uint32_t)c->pid, -1);
     if (c->seccomp_fd >= 0 || !spec->seccomp)

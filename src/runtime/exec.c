@@ -2,8 +2,8 @@
 /* Another process in a running container.
  *
  * One fork: the parent points its future children at the container's pid namespace and clones one
- * straight into the v2 cgroup; the child enters the other namespaces and becomes the program. The
- * parent meanwhile moves it into the v1 cgroups and sets its limits, then lets it execute. */
+ * straight into the v2 cgroup; the child enters the v1 cgroups and the other namespaces, and
+ * becomes the program once the parent has set its limits. */
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
@@ -102,7 +102,7 @@ static int child_run(struct exec *x, int sock, struct err *err)
     };
     int r;
 
-    if ((r = join(x, err)) < 0)
+    if ((r = cgroup_attach_self(x->c->cgroup, x->in_v2, err)) < 0 || (r = join(x, err)) < 0)
         return r;
     if (x->ns_fd[OCI_NS_USER] >= 0 && (setresgid(0, 0, 0) < 0 || setresuid(0, 0, 0) < 0))
         return err_errno(err, errno, "become root of the user namespace");
@@ -158,10 +158,9 @@ static pid_t spawn(struct exec *x, int *ret_pidfd, struct err *err)
 
 static int await(struct exec *x, pid_t pid, int *ret_console, struct err *err)
 {
-    int sock = x->sync[0], console = -1, r;
+    int sock = x->sync[0], console = -1, r = 0;
 
-    r = cgroup_attach(x->c->cgroup, pid, x->in_v2, err);
-    if (r == 0 && x->process.terminal)
+    if (x->process.terminal)
         r = sync_expect(sock, SYNC_CONSOLE, NULL, &console, err);
     if (r == 0)
         r = sync_expect(sock, SYNC_READY, NULL, NULL, err);

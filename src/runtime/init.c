@@ -53,6 +53,9 @@ int init_need_cgroup(struct init_ctx *ctx, struct err *err)
     ctx->has_cgroup = true;
     ctx->host_pid = (pid_t)pid;
     cgroup_find(ctx->cgroup);
+    /* In a user namespace it has no right to; the parent did it. */
+    if (!ctx->in_userns && (r = cgroup_attach_self(ctx->cgroup, ctx->in_v2, err)) < 0)
+        return r;
     if (ctx->ns->new_ns[OCI_NS_CGROUP] && unshare(CLONE_NEWCGROUP) < 0)
         return err_errno(err, errno, "new cgroup namespace");
     return 0;

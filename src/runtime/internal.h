@@ -43,7 +43,8 @@ struct init_ctx {
     unsigned seccomp_flags;
     pid_t host_pid;   /* own pid as the parent sees it; set when the parent said so */
     bool in_userns;   /* not in the initial user namespace: device nodes are bound */
-    bool has_cgroup;  /* the parent has put this process into its cgroups */
+    bool in_v2;       /* cloned into the v2 cgroup */
+    bool has_cgroup;  /* this process is in its cgroups */
     bool dev_is_bind; /* /dev comes from elsewhere: nothing is made in it */
 };
 
@@ -51,8 +52,8 @@ struct init_ctx {
 int procfs_open(struct err *err);
 /* Builds the container and executes its program. Never returns. */
 _noreturn_ void init_main(struct init_ctx *ctx);
-/* Waits until the parent has placed this process into its cgroups, then makes the cgroup namespace.
- * Does nothing the second time. */
+/* Waits until the parent has made the cgroups, enters them, then makes the cgroup namespace. Does
+ * nothing the second time. */
 int init_need_cgroup(struct init_ctx *ctx, struct err *err);
 /* Kills and reaps a child that failed. */
 void child_reap(pid_t pid, int pidfd);

@@ -10,7 +10,7 @@
 
 enum sync_kind {
     SYNC_MAPPED = 1, /* parent: id maps are written */
-    SYNC_CGROUP,     /* parent: the child is in its cgroups; value: its pid */
+    SYNC_CGROUP,     /* parent: the cgroups are there; value: the child's pid */
     SYNC_SECCOMP,    /* parent: fd is the filter; value: its flags */
     SYNC_CONSOLE,    /* child: fd is the pty master */
     SYNC_HOOKS,      /* child: run the hooks of the runtime namespace */
