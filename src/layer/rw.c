@@ -18,6 +18,13 @@
 #include "layer/internal.h"
 
 /* After a power cut the row may be there without the directories. */
+static bool has_dirs(struct layer_store *s, const char *name)
+{
+    _cleanup_free_ char *work = xasprintf("%s/work", name); /* the last one to be made */
+
+    return faccessat(s->dir_fd, work, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
 static int make_dirs(struct layer_store *s, const char *name, bool fresh, struct err *err)
 {
     _cleanup_free_ char *diff = xasprintf("%s/diff", name);
@@ -120,7 +127,7 @@ int layer_rw_mount(struct layer_store *s, const char *name, int *ret_mount_fd, s
     struct layer_overlay o = {.upper = name};
     int r = rw_lowers(s, name, &lowers, err);
 
-    if (r == 0)
+    if (r == 0 && !has_dirs(s, name))
         r = make_dirs(s, name, false, err);
     if (r < 0)
         return r;

@@ -24,7 +24,7 @@ static const char *const migrations[] = {
     " cache_id TEXT NOT NULL UNIQUE, size INTEGER NOT NULL, depth INTEGER NOT NULL,"
     " refs INTEGER NOT NULL) STRICT;"
     "CREATE INDEX layer_layers_parent ON layer_layers(parent);"
-    "CREATE TABLE layer_rw(name TEXT PRIMARY KEY, chain_id TEXT NOT NULL) STRICT;"
+    "CREATE TABLE layer_rw(name TEXT PRIMARY KEY, chain_id TEXT NOT NULL) STRICT, WITHOUT ROWID;"
     "CREATE INDEX layer_rw_chain ON layer_rw(chain_id);",
 };
 
