@@ -6,7 +6,7 @@
 
 scripts/deps.sh build fuzz
 export CC=clang BUILD=build-fuzz
-scripts/build.sh -Dfuzz=true -Db_sanitize=address,undefined -Db_lundef=false
+scripts/build.sh -Dfuzz=true -Db_sanitize=address,undefined -Db_lundef=false -Dc_args=-fsanitize=fuzzer-no-link
 
 seconds=${FUZZ_SECONDS:-20} failed=() ran=0
 scratch=$(mktemp -d)
