@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <errno.h>
-#include <isa-l/igzip_lib.h>
 #include <zstd.h>
 
 #include "base/alloc.h"
 #include "base/limits.h"
 #include "tar/compress.h"
+#include "tar/gzip.h"
 
 #define OUTPUT_BYTES       (128 * KIB)
 #define ZSTD_LEVEL_DEFAULT 3
@@ -14,21 +14,9 @@ struct tar_encoder {
     enum tar_compression compression;
     struct tar_sink sink;
     uint8_t *out;              /* owned; OUTPUT_BYTES */
-    struct isal_zstream *gzip; /* owned */
-    uint8_t *gzip_level;       /* owned: the working memory of its level */
+    struct gzip_encoder *gzip; /* owned */
     ZSTD_CStream *zstd;        /* owned */
 };
-
-static void gzip_init(struct tar_encoder *e)
-{
-    e->gzip = XNEW(struct isal_zstream);
-    e->gzip_level = xmalloc(ISAL_DEF_LVL2_DEFAULT);
-    isal_deflate_init(e->gzip);
-    e->gzip->level = 2;
-    e->gzip->level_buf = e->gzip_level;
-    e->gzip->level_buf_size = ISAL_DEF_LVL2_DEFAULT;
-    e->gzip->gzip_flag = IGZIP_GZIP;
-}
 
 int tar_encoder_new(enum tar_compression c, int level, struct tar_sink sink,
                     struct tar_encoder **ret, struct err *err)
@@ -42,7 +30,7 @@ int tar_encoder_new(enum tar_compression c, int level, struct tar_sink sink,
     e->sink = sink;
     e->out = xmalloc(OUTPUT_BYTES);
     if (c == TAR_GZIP) {
-        gzip_init(e);
+        e->gzip = gzip_encoder_new();
     } else if (c == TAR_ZSTD) {
         e->zstd = ZSTD_createCStream();
         if (!e->zstd)
@@ -62,8 +50,7 @@ void tar_encoder_free(struct tar_encoder *e)
     if (!e)
         return;
     (void)ZSTD_freeCStream(e->zstd);
-    free(e->gzip);
-    free(e->gzip_level);
+    gzip_encoder_free(e->gzip);
     free(e->out);
     free(e);
 }
@@ -71,34 +58,6 @@ void tar_encoder_free(struct tar_encoder *e)
 static int emit(struct tar_encoder *e, size_t len, struct err *err)
 {
     return len > 0 ? e->sink.write(e->sink.arg, e->out, len, err) : 0;
-}
-
-static int gzip_write(struct tar_encoder *e, const void *data, size_t len, bool end,
-                      struct err *err)
-{
-    struct isal_zstream *z = e->gzip;
-    static const uint8_t nothing[1];
-    const uint8_t *p = data ? data : nothing;
-
-    do {
-        size_t take = MIN(len, (size_t)1 << 30);
-        z->next_in = (uint8_t *)(uintptr_t)p;
-        z->avail_in = (uint32_t)take;
-        z->end_of_stream = end && take == len;
-        do {
-            z->next_out = e->out;
-            z->avail_out = OUTPUT_BYTES;
-            int r = isal_deflate(z);
-            if (r != COMP_OK)
-                return err_set(err, ERR_INTERNAL, "gzip: cannot compress (%d)", r);
-            r = emit(e, OUTPUT_BYTES - z->avail_out, err);
-            if (r < 0)
-                return r;
-        } while (z->avail_out == 0 || z->avail_in > 0);
-        p += take;
-        len -= take;
-    } while (len > 0);
-    return 0;
 }
 
 static int zstd_write(struct tar_encoder *e, const void *data, size_t len, bool end,
@@ -123,7 +82,7 @@ static int encode(struct tar_encoder *e, const void *data, size_t len, bool end,
 {
     switch (e->compression) {
     case TAR_GZIP:
-        return gzip_write(e, data, len, end, err);
+        return gzip_encoder_write(e->gzip, e->sink, data, len, end, err);
     case TAR_ZSTD:
         return zstd_write(e, data, len, end, err);
     default:

@@ -341,7 +341,7 @@ static int copy_segments(struct rebuild *b, struct tar_source *records, struct c
         uint8_t pair[16];
         int r = read_exactly(records, pair, sizeof(pair), err);
         uint64_t at = get_le64(pair), len = get_le64(pair + 8);
-        if (r == 0 && (at < end || len > stored || len > INT64_MAX - MIN(at, INT64_MAX)))
+        if (r == 0 && (at < end || len > stored || at > INT64_MAX || len > INT64_MAX - at))
             r = damaged(err, "segments are out of order");
         if (r == 0)
             r = copy_range(b, c, path, at, len, err);
