@@ -15,6 +15,7 @@
 #include "base/str.h"
 #include "base/timeutil.h"
 #include "runtime/namespaces.h"
+#include "runtime/process.h"
 
 static const char *const kinds[] = {"prestart",       "createRuntime", "createContainer",
                                     "startContainer", "poststart",     "poststop"};
@@ -106,7 +107,7 @@ static _noreturn_ void hook_child(const struct hook *h, int stdin_fd, const char
     (void)sigemptyset(&none);
     (void)sigprocmask(SIG_SETMASK, &none, NULL);
     (void)signal(SIGPIPE, SIG_DFL);
-    if (dup2(stdin_fd, 0) < 0)
+    if (dup2(stdin_fd, 0) < 0 || process_close_fds(3, -1) < 0)
         _exit(126);
     if (!str_empty(bundle) && chdir(bundle) < 0)
         _exit(126);
@@ -177,6 +178,8 @@ int hooks_run(const struct oci_spec *spec, const char *kind, const struct hook_s
               struct err *err)
 {
     const json_t *list = hooks_of(spec, kind);
+    /* The bundle is not to be found in the container's root. */
+    bool in_container = str_eq(kind, "startContainer");
     int r = 0;
 
     if (json_array_size(list) == 0)
@@ -188,7 +191,7 @@ int hooks_run(const struct oci_spec *spec, const char *kind, const struct hook_s
         struct hook h;
         if ((r = hook_parse(json_array_get(list, i), kind, &h, err)) < 0)
             break;
-        r = hook_run(&h, text, state->bundle, kind, err);
+        r = hook_run(&h, text, in_container ? NULL : state->bundle, kind, err);
         hook_done(&h);
     }
     return r;

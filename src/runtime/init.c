@@ -174,6 +174,7 @@ static int build(struct init_ctx *ctx, struct err *err)
     if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
         return err_errno(err, errno, "PR_SET_DUMPABLE");
     if ((r = ns_child_join(ctx->ns, err)) < 0 || (r = new_keyring(ctx, err)) < 0 ||
+        (ctx->ns->new_ns[OCI_NS_NETWORK] && (r = ns_loopback_up(err)) < 0) ||
         (r = set_names(ctx->spec, err)) < 0)
         return r;
     if (!process->terminal && (r = process_stdio(ctx->params->stdio, process->user.uid, err)) < 0)

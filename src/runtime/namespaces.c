@@ -4,10 +4,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/sched.h>
+#include <net/if.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -59,6 +62,10 @@ int ns_plan_init(struct ns_plan *plan, const struct oci_spec *spec, int netns_fd
                 plan->clone_flags |= (uint64_t)(unsigned)kinds[i].flag;
         }
     }
+    /* What the ipc namespace makes at its birth belongs to its maker, who should be the container's
+     * root and not the host's: made later. */
+    if (plan->any_user)
+        plan->clone_flags &= ~(uint64_t)CLONE_NEWIPC;
     if (plan->join[OCI_NS_MOUNT] >= 0)
         return err_set(err, ERR_UNSUPPORTED, "joining a mount namespace is not supported");
     if (!plan->new_ns[OCI_NS_MOUNT])
@@ -240,8 +247,25 @@ pid_t ns_clone(const struct ns_plan *plan, int cgroup_fd, bool *ret_in_cgroup, i
     return r < 0 ? r : pid;
 }
 
+int ns_loopback_up(struct err *err)
+{
+    struct ifreq request = {.ifr_name = "lo"};
+    _cleanup_close_ int sock = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+    if (sock < 0)
+        return err_errno(err, errno, "socket for the loopback interface");
+    if (ioctl(sock, SIOCGIFFLAGS, &request) < 0)
+        return err_errno(err, errno, "loopback interface");
+    request.ifr_flags |= IFF_UP;
+    if (ioctl(sock, SIOCSIFFLAGS, &request) < 0)
+        return err_errno(err, errno, "bring up the loopback interface");
+    return 0;
+}
+
 int ns_child_join(const struct ns_plan *plan, struct err *err)
 {
+    if (plan->any_user && plan->new_ns[OCI_NS_IPC] && unshare(CLONE_NEWIPC) < 0)
+        return err_errno(err, errno, "new ipc namespace");
     for (size_t i = 0; i < OCI_NS_MAX; i++) {
         enum oci_ns_type type = (enum oci_ns_type)i;
         if (plan->join[i] < 0 || type == OCI_NS_USER || joined_by_parent(plan, type))

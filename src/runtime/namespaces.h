@@ -29,8 +29,10 @@ void ns_plan_done(struct ns_plan *plan);
  * (old kernel). Negative errno on failure, in the parent. */
 pid_t ns_clone(const struct ns_plan *plan, int cgroup_fd, bool *ret_in_cgroup, int *ret_pidfd,
                struct err *err);
-/* In the child: joins the rest. */
+/* In the child, as root of its user namespace: joins or makes the rest. */
 int ns_child_join(const struct ns_plan *plan, struct err *err);
+/* A new network namespace's loopback interface is down. */
+int ns_loopback_up(struct err *err);
 
 /* clone3() with fallbacks to clone(); flags may hold CLONE_PARENT. As fork(). */
 pid_t clone_raw(uint64_t flags, int cgroup_fd, bool *ret_in_cgroup, int *ret_pidfd);

@@ -185,12 +185,12 @@ int process_prepare(struct process *p, struct err *err)
     return find_program(s->args[0], p->env, &p->program, err);
 }
 
-/* Everything from `first` on closes at execve(). */
-static int close_on_exec(unsigned first, int proc_fd)
+int process_close_fds(unsigned first, int proc_fd)
 {
     if (syscall(SYS_close_range, first, ~0U, CLOSE_RANGE_CLOEXEC) == 0)
         return 0;
-    int fd = openat(proc_fd, "self/fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int fd = openat(proc_fd, proc_fd < 0 ? "/proc/self/fd" : "self/fd",
+                    O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *d = fd < 0 ? NULL : fdopendir(fd);
     if (!d) {
         close_fd(fd);
@@ -224,7 +224,7 @@ int process_exec(struct process *p, struct err *err)
 
     if ((r = lsm_apply(s, p->proc_fd, err)) < 0)
         return r;
-    if ((r = close_on_exec(3 + p->preserve_fds, p->proc_fd)) < 0)
+    if ((r = process_close_fds(3 + p->preserve_fds, p->proc_fd)) < 0)
         return err_errno(err, r, "close descriptors");
     reset_signals();
     if (p->seccomp_fd >= 0 && !s->no_new_privileges) {

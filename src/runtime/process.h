@@ -29,5 +29,7 @@ int process_prepare(struct process *p, struct err *err);
 int process_exec(struct process *p, struct err *err);
 /* Makes fds 0, 1 and 2, and lets the user open them again by /dev/stdout. */
 int process_stdio(const int stdio[3], uint32_t uid, struct err *err);
+/* All descriptors from `first` on close at execve(). proc_fd: a procfs for old kernels, or -1. */
+int process_close_fds(unsigned first, int proc_fd);
 /* "a\"b" as Go's %q prints it; caller frees. */
 char *quote(const char *s);

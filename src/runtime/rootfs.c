@@ -133,16 +133,26 @@ static int make_dir(int root_fd, const char *path, unsigned links)
     }
 }
 
-static int make_file(int root_fd, const char *path)
+/* Makes the file, following a dangling link in its last place too. */
+static int make_file(int root_fd, const char *path, unsigned links)
 {
     _cleanup_free_ char *clean = path_clean(path);
-    char *slash = strrchr(clean, '/');
+    char target[PATH_MAX], *slash = strrchr(clean, '/');
 
     *slash = '\0';
-    _cleanup_close_ int parent = make_dir(root_fd, *clean ? clean : "/", 40);
+    _cleanup_free_ char *dir = xstrdup(*clean ? clean : "/");
     *slash = '/';
+    _cleanup_close_ int parent = make_dir(root_fd, dir, 40);
     if (parent < 0)
         return parent;
+    ssize_t n = readlinkat(parent, slash + 1, target, sizeof(target) - 1);
+    if (n > 0) {
+        if (links == 0)
+            return -ELOOP;
+        target[n] = '\0';
+        _cleanup_free_ char *next = xasprintf("%s/%s", target[0] == '/' ? "" : dir, target);
+        return make_file(root_fd, next, links - 1);
+    }
     /* O_NONBLOCK: should something else have appeared there, opening it must not wait. */
     int fd = open_in_root(root_fd, clean, O_CREAT | O_RDONLY | O_NONBLOCK | O_NOCTTY, 0755);
     if (fd < 0)
@@ -157,7 +167,7 @@ int rootfs_target(struct init_ctx *ctx, const char *path, bool dir, struct err *
     int fd = open_in_root(ctx->root_fd, absolute, O_PATH, 0);
 
     if (fd == -ENOENT)
-        fd = dir ? make_dir(ctx->root_fd, absolute, 40) : make_file(ctx->root_fd, absolute);
+        fd = dir ? make_dir(ctx->root_fd, absolute, 40) : make_file(ctx->root_fd, absolute, 40);
     if (fd < 0)
         return err_errno(err, fd, "create mount destination for %s", path);
     return fd;
