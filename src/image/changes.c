@@ -452,7 +452,9 @@ int image_changes_apply(json_t *config, char *const *changes, struct err *err)
     struct changes c = {.config = config};
 
     for (size_t i = 0; changes && changes[i]; i++) {
-        _cleanup_strv_ char **lines = str_split(changes[i], '\n');
+        /* What is not UTF-8 could not be kept in JSON. */
+        _cleanup_json_ json_t *text = json_str_new(changes[i]);
+        _cleanup_strv_ char **lines = str_split(json_string_value(text), '\n');
         for (size_t k = 0; lines[k]; k++) {
             int r = apply_line(&c, lines[k], err);
             if (r < 0)

@@ -252,14 +252,25 @@ char *reference_string(const struct reference *r)
     return with_suffix(r, name);
 }
 
+/* The short form of a path at Docker Hub (which may be followed by tag and digest). A path that
+ * would be read as that of another registry keeps its domain. */
+static char *familiar_hub(const char *path)
+{
+    const char *slash = strchr(path, '/');
+    const char *short_path = str_after(path, "library/");
+
+    if (short_path && !strchr(short_path, '/'))
+        return xstrdup(short_path);
+    if (slash && is_domain(path, (size_t)(slash - path)))
+        return xasprintf(REFERENCE_DEFAULT_DOMAIN "/%s", path);
+    return xstrdup(path);
+}
+
 char *reference_familiar_name(const struct reference *r)
 {
-    const char *short_path;
-
     if (!str_eq(r->domain, REFERENCE_DEFAULT_DOMAIN))
         return reference_name(r);
-    short_path = str_after(r->path, "library/");
-    return xstrdup(short_path && !strchr(short_path, '/') ? short_path : r->path);
+    return familiar_hub(r->path);
 }
 
 char *reference_familiar(const struct reference *r)
@@ -272,10 +283,6 @@ char *reference_familiar(const struct reference *r)
 char *reference_familiar_of(const char *canonical)
 {
     const char *rest = str_after(canonical, REFERENCE_DEFAULT_DOMAIN "/");
-    const char *short_path;
 
-    if (!rest)
-        return xstrdup(canonical);
-    short_path = str_after(rest, "library/");
-    return xstrdup(short_path && !strchr(short_path, '/') ? short_path : rest);
+    return rest ? familiar_hub(rest) : xstrdup(canonical);
 }

@@ -9,6 +9,8 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include "layer/internal.h"
+
 static int setup(void **state)
 {
     struct fixture *f = XNEW(struct fixture);
@@ -374,6 +376,17 @@ static void long_paths_and_many_layers(void **state)
     assert_string_equal(newest, "119\n");
 }
 
+/* The way of kernels without "lowerdir+", taken on purpose. */
+static void old_way_of_mounting(void **state)
+{
+    struct fixture *f = *state;
+
+    f->layers->legacy_mount = true;
+    merged_view(state);
+    long_paths_and_many_layers(state);
+    sh(f, "! grep -q lighter-layer /proc/self/mountinfo");
+}
+
 static void metadata_names_directories(void **state)
 {
     struct fixture *f = *state;
@@ -411,6 +424,7 @@ int main(void)
         T(deep_trees_go_too),
         T(within_a_transaction),
         T(long_paths_and_many_layers),
+        T(old_way_of_mounting),
         T(metadata_names_directories),
     };
 
