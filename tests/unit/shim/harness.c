@@ -32,6 +32,7 @@
 
 const char *box_program;
 bool box_real;
+int64_t box_memory_limit;
 
 static const char *const applets[] = {"sh",   "cat",  "echo", "sleep", "true", "head", "yes",
                                       "stty", "kill", "ls",   "dd",    "seq",  "tr",   "wc"};
@@ -106,6 +107,10 @@ static json_t *spec_json(const struct box *b, const char *const *args, bool tty)
     json_set_str(spec, "hostname", "box");
     (void)snprintf(cgroup, sizeof(cgroup), "/lighter-test/%s", b->id);
     json_set_str(linux_part, "cgroupsPath", cgroup);
+    if (box_memory_limit > 0)
+        json_set_take(linux_part, "resources",
+                      json_pack("{s:{s:I,s:I}}", "memory", "limit", (json_int_t)box_memory_limit,
+                                "swap", (json_int_t)box_memory_limit));
     json_set_take(linux_part, "namespaces", json_array());
     for (size_t i = 0; i < ARRAY_SIZE(ns); i++)
         (void)json_array_append_new(json_object_get(linux_part, "namespaces"),

@@ -24,6 +24,8 @@ struct box {
 extern const char *box_program; /* path of the shim */
 extern bool box_real;           /* it has the real runtime */
 
+extern int64_t box_memory_limit; /* of containers made from now on, in bytes; 0: none */
+
 /* Prepares a container of `sh -c script`; fields of create may be changed before box_spawn(). */
 void box_init(struct box *b, const char *script, bool tty);
 void box_init_args(struct box *b, const char *const *args, bool tty);
