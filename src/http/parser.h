@@ -5,6 +5,9 @@
  * request line and the header block are given to it; body framing is our own (body.c), because the
  * libraries are lenient in it and differ. */
 
+#include <stdbool.h>
+#include <stddef.h>
+
 #ifdef HAVE_LLHTTP
 
 #include <llhttp.h>
