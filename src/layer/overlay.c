@@ -123,12 +123,16 @@ static int legacy_step(struct legacy_job *job, const char *what, int rc)
 static void *legacy_main(void *arg)
 {
     struct legacy_job *job = arg;
-    int r = legacy_step(job, "unshare", unshare(CLONE_FS | CLONE_NEWNS));
+    int r = legacy_step(job, "unshare", unshare(CLONE_FS));
 
-    if (r == 0)
-        r = legacy_step(job, "private", mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL));
+    /* The new namespace takes the working directory along, but not descriptors: those stay on the
+     * mounts of the old one, where an overlay must not get its directories from. */
     if (r == 0)
         r = legacy_step(job, "fchdir", fchdir(job->s->dir_fd));
+    if (r == 0)
+        r = legacy_step(job, "unshare", unshare(CLONE_NEWNS));
+    if (r == 0)
+        r = legacy_step(job, "private", mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL));
     if (r == 0)
         r = legacy_step(job, "mount", mount("overlay", job->target, "overlay", 0, job->options));
     if (r == 0)
