@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/* What the engine's files share. Lock order: docs/internals/locking.md. */
+
+#include <pthread.h>
+#include <sys/epoll.h>
+
+#include "base/hashmap.h"
+#include "base/str.h"
+#include "base/thread.h"
+#include "container/container.h"
+#include "container/request.h"
+#include "container/spec.h"
+#include "engine/engine.h"
+#include "engine/events.h"
+#include "image/image.h"
+#include "layer/layer.h"
+#include "net/net.h"
+#include "shim/shim_client.h"
+#include "volume/volume.h"
+
+struct db;
+
+/* A shim that several threads may talk to. */
+struct shim_handle {
+    unsigned refs;
+    struct shim *shim; /* owned */
+};
+struct shim_handle *shim_handle_new(struct shim *shim);
+struct shim_handle *shim_handle_ref(struct shim_handle *h);
+void shim_handle_unref(struct shim_handle *h);
+DEFINE_CLEANUP(struct shim_handle *, shim_handle_unref);
+
+enum wait_condition { WAIT_NOT_RUNNING, WAIT_NEXT_EXIT, WAIT_REMOVED };
+
+struct waiter {
+    struct waiter *next;
+    enum wait_condition condition;
+    int fd; /* eventfd, owned */
+    bool fired;
+    int exit_code;
+    char error[512];
+};
+
+struct container {
+    unsigned refs;
+    struct engine *engine;       /* borrowed */
+    struct container_conf *conf; /* ref; immutable */
+    pthread_mutex_t op;          /* one start, pause, removal or exit at a time; held over I/O */
+    pthread_mutex_t lock;        /* all below; never held over I/O */
+    pthread_cond_t changed;      /* state changed; monotonic clock */
+    char *name;                  /* owned */
+    struct container_state state;
+    struct container_endpoint endpoint;
+    struct shim_handle *shim;    /* ref, or NULL when not running */
+    pid_t shim_pid;              /* our child, to be reaped; or 0 */
+    int events_fd;               /* owned; in the watcher's epoll set while running; or -1 */
+    struct shim_stream *pending; /* owned; attached before the start */
+    size_t n_pending;
+    struct waiter *waiters; /* borrowed: they live on their threads' stacks */
+    char **exec_ids;        /* owned */
+    bool restored;          /* false until the boot has found out what it does */
+    bool keep;              /* a restart is under way: --rm waits */
+    bool gone;              /* removed: only references are left */
+    bool dirty;             /* run-time state is not in the database yet */
+    bool sweep;             /* the exec directory can go once the state is stored */
+    int64_t restart_delay_nsec;
+    unsigned restart_generation; /* a pending restart of an older one is void */
+    pthread_mutex_t view_lock;   /* guards the pointer below only */
+    struct container_view *view; /* ref; what lists and inspect read */
+};
+
+struct engine {
+    char *data_root, *exec_root; /* owned, as all strings here; absolute */
+    char *shim_program, *init_path, *cgroup_parent, *seccomp_profile; /* text of the profile */
+    char **dns, **dns_search, **dns_options;
+    char *id; /* of this engine, kept in the database */
+    int64_t shm_size_bytes;
+    bool init, no_new_privileges, experimental, cgroup_v2;
+    unsigned n_cpus;
+    uint64_t bounding_caps;
+    int shutdown_timeout_sec;
+    pthread_mutex_t settings_lock; /* what a reload changes */
+    char *log_driver;
+    json_t *log_opts, *ulimits;
+    char **labels;
+    bool debug;
+
+    struct db *db;
+    struct layer_store *layers;
+    struct image_store *images;
+    struct volume_store *volumes;
+    struct net *net;
+    struct event_bus *bus;
+
+    pthread_mutex_t registry; /* the maps */
+    struct hashmap *by_id;    /* id -> container (a reference each) */
+    struct hashmap *by_name;  /* name -> heap copy of the id */
+    pthread_mutex_t execs_lock;
+    struct hashmap *execs; /* exec id -> exec record (a reference each) */
+
+    int epoll_fd, wake_fd; /* the watcher's */
+    pthread_t watcher, writer;
+    bool closing;
+    pthread_mutex_t timers_lock;
+    struct restart_timer *timers;
+    pthread_mutex_t dirty_lock;
+    pthread_cond_t dirty_changed;
+    char **dirty_ids;
+
+    pthread_mutex_t boot_lock;
+    pthread_cond_t boot_changed;
+    bool net_ready; /* net_restore() is done: sandboxes can be made */
+    struct restore *boot;
+    pthread_mutex_t seccomp_lock;
+    struct hashmap *seccomp; /* profile and capabilities -> boxed descriptor */
+};
+
+/* registry.c */
+struct container *container_ref(struct container *c);
+void container_unref(struct container *c);
+DEFINE_CLEANUP(struct container *, container_unref);
+struct container *container_new(struct engine *e, struct container_conf *conf, const char *name);
+/* By ID, name or unique ID prefix; a reference. ERR_NOT_FOUND `No such container: x`. Waits until
+ * the boot has restored it. */
+int engine_lookup(struct engine *e, const char *ref, struct container **ret, struct err *err);
+/* The same without waiting, as a view. */
+int engine_lookup_view(struct engine *e, const char *ref, struct container_view **ret,
+                       struct err *err);
+int engine_reserve_name(struct engine *e, const char *name, const char *id, struct err *err);
+void engine_release_name(struct engine *e, const char *name, const char *id);
+void engine_register(struct engine *e, struct container *c);
+void engine_unregister(struct engine *e, struct container *c);
+/* References to all containers or their views; heap array. */
+struct container **engine_containers(struct engine *e, size_t *ret_n);
+struct container_view **engine_views(struct engine *e, size_t *ret_n);
+void engine_views_free(struct container_view **views, size_t n);
+struct container_view *container_get_view(struct container *c);
+/* Makes a new view of what is under c->lock (held by the caller) and tells waiters on `changed`. */
+void container_publish(struct container *c);
+void container_mark_restored(struct container *c);
+/* <exec-root>/containers/<id> and <data-root>/containers/<id>; caller frees. */
+char *container_exec_dir(const struct engine *e, const char *id);
+char *container_data_dir(const struct engine *e, const char *id);
+char *container_log_path(const struct engine *e, const char *id);
+
+/* flush.c: run-time state goes to the database soon, in the background. */
+void engine_mark_dirty(struct container *c);
+/* Now. */
+void engine_store_state(struct container *c);
+int engine_writer_start(struct engine *e, struct err *err);
+void engine_writer_stop(struct engine *e);
+
+/* start.c. container_start_locked(): op is held. */
+int container_start_locked(struct engine *e, struct container *c, struct err *err);
+int container_spec_params(struct engine *e, struct container *c, const json_t *config,
+                          const json_t *host, const json_t *mounts, struct container_spec_params *p,
+                          struct err *err);
+void container_spec_params_done(struct container_spec_params *p);
+/* files.c: hosts, hostname, resolv.conf in the container's directory. */
+int container_write_files(struct engine *e, const struct container_conf *conf, const json_t *config,
+                          const json_t *host, const struct container_endpoint *endpoint,
+                          struct err *err);
+/* seccomp.c: *ret_fd -1: unconfined; borrowed from the cache, lives as long as the engine. */
+int engine_seccomp_filter(struct engine *e, const json_t *host, uint64_t caps, int *ret_fd,
+                          struct err *err);
+
+/* exits.c */
+/* What follows a container's end; takes the reference. Runs on a thread of its own. */
+void container_exit_spawn(struct container *c, const struct shim_state *state, bool shim_gone);
+void container_cancel_pending(struct container *c);
+/* Waits until the shim of events_fd has ended and reaps it. */
+void container_reap_shim(struct container *c, int events_fd, pid_t shim_pid, int timeout_msec);
+
+/* watch.c */
+int engine_watcher_start(struct engine *e, struct err *err);
+void engine_watcher_stop(struct engine *e);
+/* Adds c->events_fd. */
+int engine_watch(struct engine *e, struct container *c);
+/* Starts c after delay; takes a reference of its own. */
+void engine_schedule_restart(struct container *c, int64_t delay_nsec);
+
+/* wait.c */
+/* Wakes waiters; c->lock is held. */
+void container_wake(struct container *c, bool exited, bool removed);
+/* Waits until the container does not run; timeout_nsec negative: for ever. False on timeout. */
+bool container_wait_stopped(struct container *c, int64_t timeout_nsec);
+
+/* remove.c; op is held. */
+int container_remove_locked(struct engine *e, struct container *c, bool volumes, struct err *err);
+
+/* execs.c */
+void exec_note_exit(struct engine *e, struct container *c, const struct shim_event *event);
+void engine_exec_free(void *exec);
+void exec_forget_all(struct engine *e, struct container *c);
+
+/* restore.c */
+int engine_restore_start(struct engine *e, struct err *err);
+void engine_restore_stop(struct engine *e);
+void engine_wait_net_ready(struct engine *e);
+
+/* events.c helpers for containers: attributes beside image, name and labels are key, value pairs
+ * ended by NULL. */
+void engine_container_event(struct engine *e, struct container *c, const char *action, ...)
+    __attribute__((sentinel));
+void engine_network_event(struct engine *e, struct container *c, const char *action);
+void engine_volume_event(struct engine *e, const char *name, const char *action, ...)
+    __attribute__((sentinel));
+void engine_image_event(struct engine *e, const char *action, const char *id, const char *name);
+
+/* logs.c: one pass over the log, for attach with logs=1. */
+int container_copy_logs(struct engine *e, const struct container_conf *conf, bool out, bool errs,
+                        const struct sink *sink);
+
+#define KILL_GRACE_NSEC (INT64_C(10) * 1000000000)
