@@ -60,6 +60,12 @@ static int count_error(const struct cli *cli)
     return CLI_EXIT_FAILURE;
 }
 
+static void note_short_help(FILE *out, int parsed)
+{
+    if (parsed == ARGS_HELP_SHORT)
+        (void)fprintf(out, "Flag shorthand -h has been deprecated, use --help\n");
+}
+
 static int run_command(struct cli *cli, int argc, char **argv)
 {
     const struct command *c = cli->command;
@@ -67,7 +73,8 @@ static int run_command(struct cli *cli, int argc, char **argv)
     struct args *a = NULL;
     struct err err = {0};
     int r = args_parse(c->opts, c->n_opts, argc, argv, c->stop_at_positional, &a, &err);
-    if (r == 1) {
+    if (r > 0) {
+        note_short_help(stdout, r);
         help_command(stdout, c, cli->path);
         return 0;
     }
@@ -90,6 +97,7 @@ static int unknown_command(char **argv, int argc)
     }
     if (argc == 1 || str_eq(argv[1], "--help") || str_eq(argv[1], "help") ||
         str_eq(argv[1], "-h")) {
+        note_short_help(stdout, argc > 1 && str_eq(argv[1], "-h") ? ARGS_HELP_SHORT : 0);
         help_group(stdout, g);
         return 0;
     }
@@ -156,7 +164,8 @@ static int program(int argc, char **argv)
     struct args *g = NULL;
     struct err err = {0};
     int r = args_parse(cli_global_opts, cli_n_global_opts, argc, argv, true, &g, &err);
-    if (r == 1) {
+    if (r > 0) {
+        note_short_help(stderr, r);
         help_program(stdout);
         return 0;
     }

@@ -235,7 +235,7 @@ static int parse_long(struct args *a, char **argv, int argc, int *i, struct err 
     size_t len = strcspn(name, "=");
     int o = find_opt(a, name, len);
     if (o < 0 && len == 4 && strncmp(name, "help", 4) == 0)
-        return 1;
+        return ARGS_HELP;
     if (len == 0 || name[0] == '-')
         return err_set(err, ERR_INVALID, "bad flag syntax: %s", argv[*i]);
     if (o < 0)
@@ -243,7 +243,7 @@ static int parse_long(struct args *a, char **argv, int argc, int *i, struct err 
     if (name[len] == '=')
         return set_value(a, (size_t)o, name + len + 1, err);
     if (a->opts[o].type == OPT_BOOL)
-        return str_eq(a->opts[o].name, "help") ? 1 : set_value(a, (size_t)o, "true", err);
+        return str_eq(a->opts[o].name, "help") ? ARGS_HELP : set_value(a, (size_t)o, "true", err);
     if (*i + 1 >= argc)
         return err_set(err, ERR_INVALID, "flag needs an argument: --%s", name);
     return set_value(a, (size_t)o, argv[++*i], err);
@@ -257,7 +257,7 @@ static int parse_short(struct args *a, char **argv, int argc, int *i, struct err
             o++;
         if (o == a->n_opts) {
             if (*p == 'h')
-                return 1;
+                return ARGS_HELP_SHORT;
             return err_set(err, ERR_INVALID, "unknown shorthand flag: '%c' in -%s", *p, p);
         }
         int r = 0;

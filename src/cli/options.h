@@ -41,8 +41,10 @@ struct opt {
 struct args;
 
 /* Parses argv[0..argc). With `stop_at_positional`, the first one that is no option ends them.
- * 0 and *ret; 1 when help was asked for; a negative errno with pflag's text otherwise. The table
- * and argv are borrowed by *ret. */
+ * 0 and *ret; ARGS_HELP or ARGS_HELP_SHORT when help was asked for with --help or -h; a negative
+ * errno with pflag's text otherwise. The table and argv are borrowed by *ret. */
+#define ARGS_HELP       1
+#define ARGS_HELP_SHORT 2
 int args_parse(const struct opt *opts, size_t n_opts, int argc, char **argv,
                bool stop_at_positional, struct args **ret, struct err *err);
 void args_free(struct args *a);

@@ -42,8 +42,9 @@ int run_devices(const struct args *a, json_t *host, struct err *err);
 /* One --mount value as the API's Mount. New reference, or NULL and err. */
 json_t *parse_mount(const char *text, struct err *err);
 
-/* "KEY=value" lines of files, then values; a bare KEY takes its value from the environment and is
- * left out without one. *ret is a new array or NULL. */
+/* "KEY=value" lines of files, then values; a bare KEY takes its value from the environment.
+ * Without one, a file's is left out, and a value's stays bare, which unsets it. *ret is a new array
+ * or NULL. */
 int read_env(char *const *files, char *const *values, json_t **ret, struct err *err);
 /* The same for labels, as an object; a bare KEY has the value "". */
 int read_labels(char *const *files, char *const *values, json_t **ret, struct err *err);

@@ -254,6 +254,8 @@ static int set_host(const struct args *a, json_t *host, struct err *err)
     json_t *log = json_object();
     json_set_str(log, "Type", args_str(a, "log-driver"));
     json_set_take(host, "LogConfig", log);
+    if (str_eq(args_str(a, "log-driver"), "none") && args_list(a, "log-opt"))
+        return err_set(err, ERR_INVALID, "invalid logging opts for driver none");
     int r = set_pairs(log, "Config", args_list(a, "log-opt"), NULL, err);
     if (r == 0)
         r = set_restart(a, host, err);

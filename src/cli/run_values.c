@@ -240,8 +240,6 @@ int read_env(char *const *files, char *const *values, json_t **ret, struct err *
     for (char *const *v = values; v && *v; v++) {
         const char *bare = strchr(*v, '=') ? NULL : getenv(*v);
         _cleanup_free_ char *full = bare ? xasprintf("%s=%s", *v, bare) : xstrdup(*v);
-        if (!strchr(full, '='))
-            continue;
         if (!env)
             env = json_array();
         (void)json_array_append_new(env, json_str_new(full));

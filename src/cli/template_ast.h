@@ -29,6 +29,7 @@ struct toperand {
 struct tcommand {
     struct toperand *operands; /* owned */
     size_t n;
+    char *text; /* owned: as errors of its function show it */
 };
 
 struct tpipe {

@@ -22,13 +22,18 @@ struct eval {
 
 static int eval_pipe(struct eval *e, const struct tpipe *p, json_t *dot, json_t **ret);
 
-static int fail_at(struct eval *e, const struct toperand *o, const char *why)
+static int fail_text(struct eval *e, size_t pos, const char *text, const char *why)
 {
     char place[128];
-    template_place(e->t, o->pos, place, sizeof(place));
+    template_place(e->t, pos, place, sizeof(place));
     (void)err_set(e->err, ERR_INVALID, "template: %s: executing \"%s\" at <%s>: %s", place,
-                  e->t->name, o->text, why);
+                  e->t->name, text, why);
     return -EINVAL;
+}
+
+static int fail_at(struct eval *e, const struct toperand *o, const char *why)
+{
+    return fail_text(e, o->pos, o->text, why);
 }
 
 static void set_var(struct eval *e, const char *name, json_t *value, bool assign)
@@ -100,6 +105,10 @@ static int get_field(struct eval *e, const struct toperand *o, const json_t *fro
             why = xasprintf("map has no entry for key \"%s\"", name);
         }
         return fail_at(e, o, why);
+    }
+    if (json_is_null(from) && is_free_map(of)) {
+        *ret = NULL;
+        return 0;
     }
     if (!from || json_is_null(from))
         why = xasprintf("nil pointer evaluating interface {}.%s", name);
@@ -186,9 +195,11 @@ static int call_function(struct eval *e, const struct tcommand *c, json_t *dot, 
         struct err why = {0};
         r = template_func_call(name, e->env, args, n, ret, &why);
         if (r < 0) {
-            _cleanup_free_ char *text = xasprintf("error calling %s: %s", name, why.message);
-            r = fail_at(e, &c->operands[0],
-                        str_starts(why.message, "wrong number") ? why.message : text);
+            bool count = str_starts(why.message, "wrong number");
+            _cleanup_free_ char *text =
+                count ? xstrdup(why.message) : xasprintf("error calling %s: %s", name, why.message);
+            const struct toperand *o = &c->operands[0];
+            r = fail_text(e, o->pos, count ? name : c->text, text);
         }
     }
     for (size_t i = 0; i < done; i++)

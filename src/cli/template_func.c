@@ -148,6 +148,15 @@ static char *text_of(const json_t *v)
     return buf_take(&b);
 }
 
+/* Decimal digits at *p, which moves behind them; at most WIDTH_MAX. */
+static int take_digits(const char **p)
+{
+    int n = 0;
+    for (; **p >= '0' && **p <= '9'; (*p)++)
+        n = MIN(n * 10 + (**p - '0'), WIDTH_MAX);
+    return n;
+}
+
 /* One conversion of printf: "%[flags][width][.precision]verb". */
 static void format_one(struct buf *out, const char *spec, size_t len, const json_t *v)
 {
@@ -155,19 +164,18 @@ static void format_one(struct buf *out, const char *spec, size_t len, const json
     bool left = memchr(spec, '-', len) != NULL;
     const char *p = spec + 1 + strspn(spec + 1, "+-# 0");
     bool zero = !left && spec[1] == '0';
-    long width = strtol(p, NULL, 10), precision = -1;
-    const char *dot = memchr(spec, '.', len);
-    if (dot)
-        precision = strtol(dot + 1, NULL, 10);
-    width = MIN(width, WIDTH_MAX);
+    int width = take_digits(&p), precision = -1;
+    if (*p == '.') {
+        p++;
+        precision = take_digits(&p);
+    }
     _cleanup_free_ char *text = NULL;
     if (verb == 'q' && json_is_string(v)) {
         struct buf b = BUF_INIT(RESULT_MAX);
         add_json_string(&b, json_string_value(v), false);
         text = buf_take(&b);
     } else if ((verb == 'f' || verb == 'e' || verb == 'g') && json_is_number(v)) {
-        text =
-            xasprintf("%.*f", precision < 0 ? 6 : (int)MIN(precision, 40L), json_number_value(v));
+        text = xasprintf("%.*f", precision < 0 ? 6 : MIN(precision, 40), json_number_value(v));
         precision = -1;
     } else if ((verb == 'x' || verb == 'X' || verb == 'o') && json_is_integer(v)) {
         unsigned long long n = (unsigned long long)json_integer_value(v);
@@ -178,7 +186,7 @@ static void format_one(struct buf *out, const char *spec, size_t len, const json
         _cleanup_free_ char *value = text_of(v);
         text = xasprintf("%%!d(%s=%s)", json_is_string(v) ? "string" : "float64", value);
     } else if (verb == 's' && json_is_integer(v)) {
-        text = xasprintf("%%!s(int=%lld)", (long long)json_integer_value(v));
+        text = xasprintf("%%!s(int64=%lld)", (long long)json_integer_value(v));
     } else {
         text = text_of(v);
     }
@@ -189,7 +197,7 @@ static void format_one(struct buf *out, const char *spec, size_t len, const json
             break;
         chars += starts;
     }
-    int pad = width > (long)chars ? (int)(width - (long)chars) : 0;
+    int pad = (size_t)width > chars ? width - (int)chars : 0;
     for (int i = 0; !left && i < pad; i++)
         (void)buf_addc(out, zero ? '0' : ' ');
     (void)buf_add(out, text, bytes);
@@ -289,8 +297,7 @@ static int func_index(json_t *const *args, size_t n, json_t **ret, struct err *e
         if (json_is_array(v) && json_is_integer(args[i])) {
             json_int_t k = json_integer_value(args[i]);
             if (k < 0 || (size_t)k >= json_array_size(v))
-                return err_set(err, ERR_INVALID, "error calling index: index out of range: %lld",
-                               (long long)k);
+                return err_set(err, ERR_INVALID, "index out of range: %lld", (long long)k);
             v = json_array_get(v, (size_t)k);
         } else if (json_is_object(v) && json_is_string(args[i])) {
             v = json_object_get(v, json_string_value(args[i]));

@@ -39,6 +39,7 @@ static void free_pipe(struct tpipe *p)
         for (size_t k = 0; k < p->commands[i].n; k++)
             free_operand(&p->commands[i].operands[k]);
         free(p->commands[i].operands);
+        free(p->commands[i].text);
     }
     free(p->commands);
     free(p->vars[0]);
@@ -137,10 +138,12 @@ static void add_escape(struct parser *p, struct buf *b)
     if (f) {
         (void)buf_addc(b, to[f - from]);
     } else if (digits) {
-        char hex[5] = "";
-        for (int i = 0; i < digits && isxdigit((unsigned char)p->text[p->pos]); i++)
-            hex[i] = p->text[p->pos++];
-        add_utf8(b, strtoul(hex, NULL, 16));
+        unsigned long code = 0;
+        for (int i = 0; i < digits && isxdigit((unsigned char)p->text[p->pos]); i++) {
+            int ch = p->text[p->pos++] | 0x20;
+            code = code * 16 + (unsigned long)(ch <= '9' ? ch - '0' : ch - 'a' + 10);
+        }
+        add_utf8(b, code);
     } else if (c) {
         (void)buf_addc(b, c);
     }
@@ -170,14 +173,20 @@ static int parse_string(struct parser *p, json_t **ret)
 static int parse_number(struct parser *p, json_t **ret)
 {
     const char *from = p->text + p->pos;
-    char *end = NULL, *fend = NULL;
-    errno = 0;
-    long long n = strtoll(from, &end, 0);
-    double d = strtod(from, &fend);
-    if (end == from && fend == from)
-        return fail(p, "bad number syntax: %.1s", from);
-    *ret = fend > end ? json_real(d) : json_integer(n);
-    p->pos += (size_t)((fend > end ? fend : end) - from);
+    char *end = NULL;
+    size_t n = (*from == '-' || *from == '+') +
+               strspn(from + (*from == '-' || *from == '+'), "0123456789");
+    if (from[n] == '.' || from[n] == 'e' || from[n] == 'E') {
+        *ret = json_real(strtod(from, &end));
+        p->pos += (size_t)(end - from);
+    } else {
+        _cleanup_free_ char *digits = xstrndup(from + (*from == '+'), n - (*from == '+'));
+        int64_t value = 0;
+        if (parse_i64(digits, &value) < 0)
+            return fail(p, "bad number syntax: \"%s\"", digits);
+        *ret = json_integer(value);
+        p->pos += n;
+    }
     if (ident_char(p->text[p->pos]))
         return fail(p, "bad number syntax: \"%.*s\"", (int)(p->text + p->pos + 1 - from), from);
     return 0;
@@ -252,6 +261,8 @@ static int parse_operand(struct parser *p, struct toperand *o)
 
 static int parse_command(struct parser *p, struct tcommand *c, bool parenthesised)
 {
+    skip_blanks(p);
+    size_t from = p->pos, to = from;
     for (;;) {
         skip_blanks(p);
         char ch = p->text[p->pos];
@@ -264,7 +275,9 @@ static int parse_command(struct parser *p, struct tcommand *c, bool parenthesise
         int r = parse_operand(p, &c->operands[c->n++]);
         if (r < 0)
             return r;
+        to = p->pos;
     }
+    c->text = xstrndup(p->text + from, to - from);
     return 0;
 }
 

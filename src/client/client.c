@@ -188,14 +188,21 @@ int client_finish(struct client_stream *s, struct err *err)
     return 0;
 }
 
-/* "1.45" < "1.50": compares "major.minor". */
+/* "1.45" -> 1045; 0 for what is no version. */
+static uint32_t version_number(const char *s)
+{
+    uint32_t major = 0, minor = 0;
+    size_t n = strcspn(s, ".");
+    _cleanup_free_ char *first = xstrndup(s, n);
+    if (parse_u32(first, &major) < 0 || (s[n] && parse_u32(s + n + 1, &minor) < 0))
+        return 0;
+    return major < 1000 && minor < 1000 ? major * 1000 + minor : 0;
+}
+
 static bool version_lower(const char *a, const char *b)
 {
-    char *ea, *eb;
-    unsigned long ma = strtoul(a, &ea, 10), mb = strtoul(b, &eb, 10);
-    unsigned long na = *ea == '.' ? strtoul(ea + 1, NULL, 10) : 0;
-    unsigned long nb = *eb == '.' ? strtoul(eb + 1, NULL, 10) : 0;
-    return ma != mb ? ma < mb : na < nb;
+    uint32_t va = version_number(a);
+    return va > 0 && va < version_number(b);
 }
 
 /* After a refusal: did the daemon refuse our version, and speaks a lower one? */

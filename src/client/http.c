@@ -283,11 +283,14 @@ static int next_chunk(struct http_conn *c)
     int r = read_line(c, line, sizeof(line));
     if (r < 0)
         return r;
-    char *end = NULL;
-    errno = 0;
-    unsigned long long n = strtoull(line, &end, 16);
-    if (errno || end == line || !(*end == '\0' || *end == ';' || *end == ' '))
+    uint64_t n = 0;
+    size_t digits = strspn(line, "0123456789abcdefABCDEF");
+    if (digits == 0 || digits > 15 || !strchr("; ", line[digits]))
         return -EBADMSG;
+    for (size_t i = 0; i < digits; i++) {
+        int ch = line[i] | 0x20;
+        n = n * 16 + (uint64_t)(ch <= '9' ? ch - '0' : ch - 'a' + 10);
+    }
     c->left = n;
     c->body = n ? BODY_CHUNK_DATA : BODY_TRAILER;
     return 0;
