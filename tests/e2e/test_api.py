@@ -8,18 +8,13 @@ import time
 import pytest
 
 from support.api import read_all
-from support.daemon import wait_for
+from support.daemon import ENGINE, wait_for
 
 
-def raw(daemon, data, timeout=10):
-    sock = socket.socket(socket.AF_UNIX)
-    sock.settimeout(timeout)
-    sock.connect(daemon.api.socket_path)
-    sock.sendall(data)
+def raw(daemon, data):
+    sock = daemon.api.connect(data)
     sock.shutdown(socket.SHUT_WR)
-    answer = read_all(sock)
-    sock.close()
-    return answer
+    return read_all(sock)
 
 
 def test_ping(daemon):
@@ -27,15 +22,17 @@ def test_ping(daemon):
         answer = daemon.api.request(method, "/_ping")
         assert answer.status == 200
         assert answer.body == (b"OK" if method == "GET" else b"")
-        assert answer.headers["Api-Version"] == "1.55"
+        assert answer.headers["Api-Version"] == daemon.api_max
         assert answer.headers["Ostype"] == "linux"
         assert "no-cache" in answer.headers["Cache-Control"]
 
 
 @pytest.mark.parametrize("version", ["1.24", "1.30", "1.38", "1.41", "1.44", "1.47", "1.50", "1.55"])
 def test_every_version(daemon, version):
+    if float(version) > float(daemon.api_max):
+        pytest.skip(f"this daemon speaks up to {daemon.api_max}")
     api = daemon.api_version(version)
-    assert api.get("/version").json["ApiVersion"] == "1.55"
+    assert api.get("/version").json["ApiVersion"] == daemon.api_max
     made = api.post("/containers/create", {"Image": "busybox", "Cmd": ["sh", "-c", "exit 4"]},
                     name="v" + version.replace(".", ""))
     assert made.status == 201, made.body
@@ -52,10 +49,12 @@ def test_every_version(daemon, version):
 def test_versions_out_of_range(daemon):
     old = daemon.api_version("1.12").get("/version")
     assert old.status == 400
-    assert "client version 1.12 is too old. Minimum supported API version is 1.24" in old.message
+    assert "client version 1.12 is too old. Minimum supported API version is 1.24, " \
+           "please upgrade your client to a newer version" == old.message
     new = daemon.api_version("1.99").get("/version")
     assert new.status == 400
-    assert "client version 1.99 is too new. Maximum supported API version is 1.55" in new.message
+    assert new.message == \
+        f"client version 1.99 is too new. Maximum supported API version is {daemon.api_max}"
 
 
 def test_version_answer(daemon):
@@ -76,7 +75,8 @@ def test_info_answer(daemon):
                 "Name", "Labels", "ServerVersion", "Runtimes", "DefaultRuntime", "Swarm",
                 "LiveRestoreEnabled", "SecurityOptions", "Warnings"):
         assert key in info, key
-    assert info["Driver"] == "overlay2" and info["LiveRestoreEnabled"] is True
+    assert info["Driver"] == "overlay2"
+    assert info["LiveRestoreEnabled"] is True or ENGINE == "dockerd"
     assert info["ID"] == daemon.api.get("/info").json["ID"]
 
 
@@ -97,12 +97,11 @@ BAD_CREATES = [
     (b'{"Image":"busybox","Cmd":[1]}', "Cmd", 400),
     (b'{"Image":"busybox","HostConfig":{"Memory":"lots"}}', "Memory", 400),
     (b'{"Image":"busybox","HostConfig":{"Memory":1000}}', "Minimum memory limit", 400),
-    (b'{"Image":"busybox","HostConfig":{"NetworkMode":"nosuch"}}', "nosuch", (400, 404)),
     (b'{"Image":"no/image"}', "No such image: no/image:latest", 404),
     (b'{"Image":"UPPER CASE"}', "invalid reference format", (400, 404)),
     (b'{}', "", 400),
     (b'{"Image":"busybox","WorkingDir":"rel"}', "working directory", 400),
-    (b'{"Image":"busybox","HostConfig":{"Binds":["/x:rel"]}}', "", 400),
+    (b'{"Image":"busybox","HostConfig":{"Binds":["/x:rel"]}}', "invalid volume specification", (400, 500)),
     (b'{"Image":"busybox","HostConfig":{"RestartPolicy":{"Name":"maybe"}}}', "maybe", 400),
     (b'{"Image":"busybox","Env":["=x"]}', "", 400),
     (b'{"Image":"busybox","HostConfig":{"CapAdd":["FLY"]}}', "FLY", 400),
@@ -121,10 +120,11 @@ def test_bad_create(daemon, body, text, status):
 
 
 def test_bad_name(daemon):
-    for name in ("a b", "-x", "a/b", "x" * 300 + "!", "."):
+    for name in ("a b", "-x", "a/b", "x" * 300 + "!", ".", "x"):
         answer = daemon.api.post("/containers/create", {"Image": "busybox"}, name=name)
         assert answer.status == 400, name
-        assert "only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed" in answer.message
+        assert f"Invalid container name ({name}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed" \
+            in answer.message
 
 
 def test_start_twice_is_not_modified(daemon):
@@ -165,61 +165,48 @@ def test_keep_alive_and_pipelining(daemon):
 
 
 def test_expect_continue(daemon):
-    sock = socket.socket(socket.AF_UNIX)
-    sock.settimeout(5)
-    sock.connect(daemon.api.socket_path)
     body = b'{"Image":"busybox"}'
-    sock.sendall(b"POST /containers/create HTTP/1.1\r\nHost: d\r\nExpect: 100-continue\r\n"
-                 b"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body))
+    sock = daemon.api.connect(
+        b"POST /containers/create HTTP/1.1\r\nHost: d\r\nExpect: 100-continue\r\n"
+        b"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body))
     assert sock.recv(100).startswith(b"HTTP/1.1 100 Continue")
     sock.sendall(body)
     assert b"201 Created" in sock.recv(1000)
-    sock.close()
 
 
 def test_slow_client_blocks_nobody(daemon):
-    socks = []
     for _ in range(50):
-        sock = socket.socket(socket.AF_UNIX)
-        sock.connect(daemon.api.socket_path)
-        sock.sendall(b"GET /_ping HTTP/1.1\r\nHo")
-        socks.append(sock)
-    assert daemon.api.get("/_ping", timeout=3).status == 200
-    for sock in socks:
-        sock.close()
+        daemon.api.connect(b"GET /_ping HTTP/1.1\r\nHo")
+    assert daemon.api.get("/_ping", timeout=20).status == 200
 
 
+@pytest.mark.lighter_only
 def test_a_waiting_client_that_leaves(daemon, ledger):
-    daemon.cli.ok("run", "-d", "--name", "long", "busybox", "sleep", "600")
+    daemon.cli.ok("run", "-d", "--name", "long", "busybox", "sh", "-c", "echo ready; exec sleep 600")
+    daemon.wait_log("long", "ready")
     fds = ledger.fds()
     for path in ("POST /containers/long/wait", "GET /containers/long/logs?follow=1&stdout=1",
                  "GET /events"):
-        sock = socket.socket(socket.AF_UNIX)
-        sock.connect(daemon.api.socket_path)
-        sock.sendall(f"{path} HTTP/1.1\r\nHost: d\r\nContent-Length: 0\r\n\r\n".encode())
-        time.sleep(0.2)
+        sock = daemon.api.connect(f"{path} HTTP/1.1\r\nHost: d\r\nContent-Length: 0\r\n\r\n".encode())
+        assert sock.recv(12) == b"HTTP/1.1 200"
         sock.close()
-    wait_for(lambda: ledger.fds() <= fds, 5, "the descriptors' return")
+    wait_for(lambda: ledger.fds() <= fds, what="the descriptors' return")
 
 
 def test_wait_sends_its_headers_at_once(daemon):
     daemon.api.post("/containers/create", {"Image": "busybox", "Cmd": ["true"]}, name="hdr")
-    sock = socket.socket(socket.AF_UNIX)
-    sock.settimeout(5)
-    sock.connect(daemon.api.socket_path)
-    sock.sendall(b"POST /containers/hdr/wait?condition=next-exit HTTP/1.1\r\nHost: d\r\n"
-                 b"Content-Length: 0\r\n\r\n")
+    sock = daemon.api.connect(b"POST /containers/hdr/wait?condition=next-exit HTTP/1.1\r\nHost: d\r\n"
+                              b"Content-Length: 0\r\n\r\n")
     assert sock.recv(1000).startswith(b"HTTP/1.1 200 OK")
     daemon.api.post("/containers/hdr/start")
     data = b""
     while b'"StatusCode"' not in data:
         data += sock.recv(1000)
-    sock.close()
 
 
 def test_pull_says_what_it_cannot(daemon):
     answer = daemon.api.post("/images/create", fromImage="alpine", tag="latest")
-    assert answer.status in (404, 501, 503)
+    assert answer.status in (404, 500, 501, 503)
     assert answer.message
 
 
@@ -243,7 +230,7 @@ def test_inspect_has_dockers_fields(daemon):
     assert json.dumps(inspect["Config"]["Cmd"]) == '["sleep", "60"]'
 
 
-def test_docker_py(docker_py):
+def test_docker_py(daemon, docker_py):
     import docker
     out = docker_py.containers.run("busybox", ["sh", "-c", "echo out; echo err >&2"], remove=True,
                                    stdout=True, stderr=True)
@@ -269,12 +256,13 @@ def test_docker_py(docker_py):
     with pytest.raises(docker.errors.ImageNotFound):
         docker_py.images.get("nothing")
     assert "busybox:latest" in [t for i in docker_py.images.list() for t in i.tags]
-    assert docker_py.version()["ApiVersion"] == "1.55"
+    assert docker_py.version()["ApiVersion"] == daemon.api_max
     assert docker_py.ping()
 
 
 def test_docker_py_events_and_stream(docker_py):
-    events = docker_py.events(decode=True, filters={"container": "pyev"})
+    since = int(time.time()) - 1
+    events = docker_py.events(decode=True, since=since, filters={"container": "pyev"})
     box = docker_py.containers.run("busybox", ["sh", "-c", "for i in 1 2 3; do echo $i; done"],
                                    detach=True, name="pyev")
     assert b"".join(box.logs(stream=True, follow=True)) == b"1\n2\n3\n"
@@ -290,13 +278,12 @@ def test_docker_py_events_and_stream(docker_py):
 
 @pytest.mark.parametrize("version", ["1.24", "1.38", "1.41"])
 def test_docker_cli_speaking_old_versions(daemon, docker, version):
-    from support.daemon import Cli
-    old = Cli(docker.program, daemon.url, {"DOCKER_API_VERSION": version})
+    old = daemon.docker(docker.program, DOCKER_API_VERSION=version)
     assert old.ok("run", "--rm", "busybox", "echo", "old") == "old"
-    old.ok("run", "-d", "--name", "o", "busybox", "sleep", "60")
-    assert old.ok("exec", "o", "echo", "in") == "in"
-    assert "o" in old.ok("ps", "--format", "{{.Names}}")
+    old.ok("run", "-d", "--name", "oldie", "busybox", "sleep", "60")
+    assert old.ok("exec", "oldie", "echo", "in") == "in"
+    assert "oldie" == old.ok("ps", "--format", "{{.Names}}")
     assert old("run", "--rm", "busybox", "sh", "-c", "exit 3").returncode == 3
-    old.ok("inspect", "o")
+    old.ok("inspect", "oldie")
     old.ok("images")
-    old.ok("rm", "-f", "o")
+    old.ok("rm", "-f", "oldie")

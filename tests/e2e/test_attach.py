@@ -5,7 +5,7 @@ import socket
 import time
 
 from support.api import read_all, read_frames
-from support.daemon import wait_for
+from support.daemon import ENGINE, PATIENCE, wait_for
 from support.terminal import Terminal
 
 
@@ -20,19 +20,17 @@ def test_interactive_shell(daemon, cli):
         t.expect("\r\n42\r\n")
         t.type("exit 5\n")
         assert t.wait() == 5
-    wait_for(lambda: daemon.api.get("/containers/it/json").status == 404, what="removal")
+    daemon.wait_gone("it")
 
 
 def test_window_size(cli):
     with terminal(cli, "run", "-it", "--rm", "busybox", "sh", rows=33, cols=101) as t:
         t.expect("# ")
-        time.sleep(0.3)
-        t.type("stty size\n")
-        t.expect("33 101")
+        t.type("until stty size | grep '^33 101$'; do usleep 50000; done\n")
+        t.expect("\n33 101\r\n")
         t.resize(44, 66)
-        time.sleep(0.5)
-        t.type("stty size\n")
-        t.expect("44 66")
+        t.type("until stty size | grep '^44 66$'; do usleep 50000; done\n")
+        t.expect("\n44 66\r\n")
         t.type("exit\n")
         t.wait()
 
@@ -72,8 +70,8 @@ def test_own_detach_keys(daemon, cli):
 
 def test_half_a_detach_sequence_is_passed_on(cli):
     with terminal(cli, "run", "-it", "--rm", "busybox", "sh", "-c",
-                  "stty raw -echo; head -c 2 | od -An -tx1") as t:
-        time.sleep(0.7)
+                  "stty raw -echo; echo ready; head -c 2 | od -An -tx1") as t:
+        t.expect("ready")
         t.type("\x10a")
         t.expect("10 61")
         t.wait()
@@ -83,25 +81,37 @@ def test_exec_on_a_terminal(daemon, cli):
     cli.ok("run", "-d", "--name", "et", "busybox", "sleep", "600")
     with terminal(cli, "exec", "-it", "et", "sh", rows=20, cols=70) as t:
         t.expect("# ")
-        time.sleep(0.2)
-        t.type("stty size; tty\n")
-        t.expect("20 70")
+        t.type("until stty size | grep '^20 70$'; do usleep 50000; done; tty\n")
+        t.expect("\n20 70\r\n")
         t.expect("/dev/pts/")
         t.type("exit 6\n")
         assert t.wait() == 6
 
 
+def attached(daemon, name):
+    """Waits until a client is attached."""
+    def seen():
+        events = daemon.api.get("/events", since="0", until=f"{time.time():.3f}",
+                                filters={"container": [name], "event": ["attach"]}).lines
+        return events
+    wait_for(seen, what=f"a client attached to {name}")
+
+
 def test_attach_without_terminal(daemon, cli):
     cli.ok("run", "-d", "--name", "at", "busybox", "sh", "-c",
-           "sleep 0.7; echo out; echo err >&2; sleep 0.2; exit 3")
-    done = cli("attach", "at", timeout=15)
-    assert (done.returncode, done.stdout, done.stderr) == (3, "out\n", "err\n")
+           "until [ -e /go ]; do usleep 20000; done; echo out; echo err >&2; exit 3")
+    client = cli.popen("attach", "at")
+    attached(daemon, "at")
+    cli.ok("exec", "at", "touch", "/go")
+    out, err = client.communicate(timeout=PATIENCE)
+    assert (client.returncode, out, err) == (3, b"out\n", b"err\n")
 
 
 def test_two_attached_see_the_same(daemon):
-    daemon.cli.ok("run", "-d", "--name", "two", "busybox", "sh", "-c", "sleep 1; echo both")
+    daemon.cli.ok("run", "-d", "--name", "two", "busybox", "sh", "-c", "until [ -e /go ]; do usleep 20000; done; echo both")
     socks = [daemon.api.hijack("/containers/two/attach?stream=1&stdout=1&stderr=1")[0]
              for _ in range(2)]
+    daemon.cli.ok("exec", "two", "touch", "/go")
     assert [read_frames(s)[1] for s in socks] == [b"both\n", b"both\n"]
     for s in socks:
         s.close()
@@ -136,12 +146,10 @@ def test_data_behind_the_upgrade_request(daemon):
     daemon.api.post("/containers/create", {
         "Image": "busybox", "Cmd": ["head", "-n", "1"], "OpenStdin": True, "StdinOnce": True},
         name="behind")
-    sock = socket.socket(socket.AF_UNIX)
-    sock.settimeout(20)
-    sock.connect(daemon.api.socket_path)
-    sock.sendall(b"POST /containers/behind/attach?stream=1&stdin=1&stdout=1 HTTP/1.1\r\nHost: d\r\n"
-                 b"Connection: Upgrade\r\nUpgrade: tcp\r\nContent-Length: 0\r\n\r\nearly bird\n")
-    time.sleep(0.2)
+    sock = daemon.api.connect(
+        b"POST /containers/behind/attach?stream=1&stdin=1&stdout=1 HTTP/1.1\r\nHost: d\r\n"
+        b"Connection: Upgrade\r\nUpgrade: tcp\r\nContent-Length: 0\r\n\r\nearly bird\n")
+    assert sock.recv(12, socket.MSG_PEEK) == b"HTTP/1.1 101"
     daemon.api.post("/containers/behind/start")
     data = read_all(sock)
     assert data.endswith(b"early bird\n"), data
@@ -150,39 +158,37 @@ def test_data_behind_the_upgrade_request(daemon):
 
 def test_attach_with_logs(daemon):
     daemon.cli.ok("run", "-d", "--name", "wl", "busybox", "sh", "-c",
-                  "echo before; sleep 1.5; echo after")
-    wait_for(lambda: "before" in daemon.cli("logs", "wl").stdout, what="first line")
+                  "echo before; until [ -e /go ]; do usleep 20000; done; echo after")
+    daemon.wait_log("wl", "before")
     sock, _ = daemon.api.hijack("/containers/wl/attach?logs=1&stream=1&stdout=1")
+    daemon.cli.ok("exec", "wl", "touch", "/go")
     assert read_frames(sock)[1] == b"before\nafter\n"
     sock.close()
 
 
 def test_a_stalled_client_costs_no_memory(daemon):
     daemon.api.post("/containers/create", {
-        "Image": "busybox", "Cmd": ["sh", "-c", "yes 0123456789abcdef | head -c 50000000"],
+        "Image": "busybox", "Cmd": ["sh", "-c", "yes 0123456789abcdef | head -c 20000000"],
         "HostConfig": {"LogConfig": {"Type": "none"}}}, name="slow")
     sock, _ = daemon.api.hijack("/containers/slow/attach?stream=1&stdout=1", timeout=60)
     daemon.api.post("/containers/slow/start")
-    time.sleep(1)
-    pid = daemon.container_pid("slow")
-    with open(f"/proc/{pid}/stat", encoding="utf-8") as stat:
-        shim = int(stat.read().rsplit(") ", 1)[1].split()[1])
-    rollup = open(f"/proc/{shim}/smaps_rollup", encoding="utf-8").read()
+    time.sleep(1)  # the time in which a careless shim would fill its memory
+    rollup = open(f"/proc/{daemon.shim_pid('slow')}/smaps_rollup", encoding="utf-8").read()
     private = sum(int(line.split()[1]) for line in rollup.splitlines()
                   if line.startswith("Private_"))
-    assert private < 2048, f"{private} kB"
-    assert len(read_frames(sock)[1]) == 50_000_000
+    assert private < 2048 or ENGINE == "dockerd", f"{private} kB"
+    assert len(read_frames(sock)[1]) == 20_000_000
     sock.close()
 
 
 def test_hijack_without_upgrade_header(daemon):
     """Very old clients send no Upgrade header and get 200."""
-    daemon.cli.ok("run", "-d", "--name", "oldh", "busybox", "sh", "-c", "sleep 0.7; echo x")
-    sock = socket.socket(socket.AF_UNIX)
-    sock.settimeout(20)
-    sock.connect(daemon.api.socket_path)
-    sock.sendall(b"POST /v1.24/containers/oldh/attach?stream=1&stdout=1 HTTP/1.1\r\nHost: d\r\n"
-                 b"Content-Length: 0\r\n\r\n")
+    daemon.cli.ok("run", "-d", "--name", "oldh", "busybox", "sh", "-c",
+                  "until [ -e /go ]; do usleep 20000; done; echo x")
+    sock = daemon.api.connect(b"POST /v1.24/containers/oldh/attach?stream=1&stdout=1 HTTP/1.1\r\nHost: d\r\n"
+                              b"Content-Length: 0\r\n\r\n")
+    assert sock.recv(15, socket.MSG_PEEK) == b"HTTP/1.1 200 OK"
+    daemon.cli.ok("exec", "oldh", "touch", "/go")
     data = read_all(sock)
     assert data.startswith(b"HTTP/1.1 200 OK\r\n")
     assert data.endswith(b"\x01\0\0\0\0\0\0\x02x\n"), data

@@ -8,11 +8,12 @@ import json
 import lzma
 import os
 import re
+import shutil
 import tarfile
 
 import pytest
 
-from support.daemon import Daemon, run
+from support.daemon import ENGINE, Daemon, run, wait_for
 from support.images import (Image, add_dir, add_file, add_special, make_tar, sha256, zstd)
 
 pytestmark = pytest.mark.images_change
@@ -35,7 +36,7 @@ def layer_two():
         add_file(tar, "opaque/.wh..wh..opq")
         add_file(tar, "opaque/new", "seen")
         add_file(tar, "suid", "x", 0o4755, uid=1000, gid=2000)
-        add_special(tar, "hard", tarfile.LNKTYPE, "suid")
+        add_special(tar, "hard", tarfile.LNKTYPE, "suid", 0o4755, uid=1000, gid=2000)
         add_special(tar, "sym", tarfile.SYMTYPE, "etc/kept")
         add_special(tar, "fifo", tarfile.FIFOTYPE)
         add_special(tar, "null", tarfile.CHRTYPE, major=1, minor=3, mode=0o666)
@@ -75,6 +76,8 @@ FORMS = {
 
 @pytest.mark.parametrize("form", FORMS)
 def test_load(daemon, image, form):
+    if ENGINE == "dockerd" and form.startswith("OCI"):
+        pytest.skip("dockerd needs a manifest.json beside the layout")
     out = daemon.cli.ok("load", stdin=FORMS[form](image))
     assert "Loaded image: layers:1" in out
     inspect = json.loads(daemon.cli.ok("inspect", "layers:1"))[0]
@@ -104,6 +107,7 @@ def test_untagged_image(daemon, rootfs):
     assert f"Deleted: {image.id}" in daemon.cli.ok("rmi", short)
 
 
+@pytest.mark.lighter_only
 def test_layers_are_stored_once(daemon, image):
     def stored():
         return set(os.listdir(daemon.data / "overlay2"))
@@ -121,7 +125,7 @@ def test_layers_are_stored_once(daemon, image):
 
 def test_every_layer_can_be_rebuilt(daemon, image, tmp_path):
     """What `save` writes holds each layer's tar bit for bit."""
-    daemon.cli.ok("load", stdin=image.oci_layout())
+    daemon.cli.ok("load", stdin=image.docker_archive(gzip.compress))
     answer = daemon.api.get("/images/layers:1/get", timeout=120)
     assert answer.status == 200, answer.body[:300]
     with tarfile.open(fileobj=io.BytesIO(answer.body)) as tar:
@@ -254,10 +258,11 @@ def test_bad_archive_leaves_nothing(daemon, image, case):
     done = daemon.cli("load", stdin=make(image))
     assert done.returncode == 1, done.stdout
     assert done.stderr.strip(), "no message"
-    if word:
+    if word and ENGINE != "dockerd":
         assert word in done.stderr.lower(), done.stderr
     assert daemon.cli.ok("images", "-aq") == images
-    assert entries(daemon) == before
+    if ENGINE != "dockerd":
+        assert entries(daemon) == before
 
 
 HOSTILE = {
@@ -286,15 +291,16 @@ def test_hostile_layer_stays_inside(daemon, case):
     assert daemon.cli.ok("run", "--rm", "busybox", "echo", "fine") == "fine"
 
 
-@pytest.mark.no_ledger
+@pytest.mark.lighter_only
 def test_full_disk(rootfs, tmp_path):
     """A load that fills the disk fails with the reason, and gives the space back."""
     small = tmp_path / "small"
     small.mkdir()
     run(["mount", "-t", "tmpfs", "-o", "size=6m", "tmpfs", small], check=True)
     try:
-        d = Daemon(base=small).start()
+        d = Daemon(base=small)
         try:
+            d.start()
             big = make_tar(lambda t: add_file(t, "big", os.urandom(20 << 20)))
             done = d.cli("load", stdin=Image([big], "big:1").docker_archive())
             assert done.returncode == 1
@@ -305,29 +311,28 @@ def test_full_disk(rootfs, tmp_path):
             assert d.cli.ok("images", "-aq") == ""
             d.cli.ok("import", "-", "busybox:latest", stdin=rootfs)
             assert d.cli.ok("run", "--rm", "busybox", "/bin/echo", "room again") == "room again"
-        finally:
             d.close()
+        finally:
+            d.destroy()
     finally:
         run(["umount", "-l", small], check=True)
 
 
-def test_load_does_not_stop_when_the_client_goes(daemon, image):
-    """A client that hangs up in the middle leaves nothing half-made."""
-    import socket
+@pytest.mark.lighter_only
+def test_a_load_whose_client_goes_leaves_nothing(daemon, image):
+    """It hangs up in the middle."""
     before = entries(daemon)
     data = image.docker_archive()
-    sock = socket.socket(socket.AF_UNIX)
-    sock.connect(daemon.api.socket_path)
-    sock.sendall(b"POST /images/load HTTP/1.1\r\nHost: d\r\nContent-Type: application/x-tar\r\n"
-                 + f"Content-Length: {len(data)}\r\n\r\n".encode() + data[:300_000])
+    sock = daemon.api.connect(
+        b"POST /images/load HTTP/1.1\r\nHost: d\r\nContent-Type: application/x-tar\r\n"
+        + f"Content-Length: {len(data)}\r\n\r\n".encode() + data[:300_000])
+    wait_for(lambda: entries(daemon) != before, what="the first file")
     sock.close()
-    from support.daemon import wait_for
     wait_for(lambda: entries(daemon) == before, what="the clean-up")
     assert daemon.cli.ok("images", "-q", "layers") == ""
 
 
 def test_shared_digest_agreed_by_skopeo(daemon, image, tmp_path):
-    import shutil
     if not shutil.which("skopeo"):
         pytest.skip("skopeo is not installed")
     daemon.cli.ok("load", stdin=image.docker_archive())

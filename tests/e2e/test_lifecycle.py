@@ -2,14 +2,17 @@
 """Start, stop, kill, restart, wait, rename, pause, remove, list."""
 
 import json
+import os
 import re
-import subprocess
+import signal
 import threading
 import time
 
 import pytest
 
-from support.daemon import wait_for
+from support.daemon import PATIENCE, wait_for
+
+LOOP = "echo ready; while :; do sleep 0.05; done"
 
 
 def test_create_start_wait(daemon, cli):
@@ -31,11 +34,9 @@ def test_start_again(daemon, cli):
 
 def test_stop_sends_sigterm(daemon, cli):
     cli.ok("run", "-d", "--name", "c3", "busybox", "sh", "-c",
-           "trap 'exit 42' TERM; while :; do sleep 0.05; done")
-    time.sleep(0.3)
-    started = time.monotonic()
-    assert cli.ok("stop", "c3") == "c3"
-    assert time.monotonic() - started < 5
+           "trap 'exit 42' TERM; " + LOOP)
+    daemon.wait_log("c3", "ready")
+    assert cli.ok("stop", "-t", "60", "c3") == "c3"
     assert daemon.state("c3")["ExitCode"] == 42
 
 
@@ -47,16 +48,16 @@ def test_stop_kills_after_the_timeout(daemon, cli):
 
 def test_stop_signal(daemon, cli):
     cli.ok("run", "-d", "--name", "c5", "--stop-signal", "USR1", "busybox", "sh", "-c",
-           "trap 'exit 9' USR1; while :; do sleep 0.05; done")
-    time.sleep(0.3)
-    cli.ok("stop", "c5")
+           "trap 'exit 9' USR1; " + LOOP)
+    daemon.wait_log("c5", "ready")
+    cli.ok("stop", "-t", "60", "c5")
     assert daemon.state("c5")["ExitCode"] == 9
 
 
 def test_kill(daemon, cli):
     cli.ok("run", "-d", "--name", "c6", "busybox", "sh", "-c",
-           "trap 'echo got; exit 5' HUP; while :; do sleep 0.05; done")
-    time.sleep(0.3)
+           "trap 'echo got; exit 5' HUP; " + LOOP)
+    daemon.wait_log("c6", "ready")
     assert cli.ok("kill", "-s", "HUP", "c6") == "c6"
     assert cli.ok("wait", "c6") == "5"
     done = cli("kill", "c6")
@@ -74,18 +75,19 @@ def test_restart(daemon, cli):
 def test_restart_policy(daemon):
     daemon.cli.ok("run", "-d", "--name", "c8", "--restart", "on-failure:2", "busybox", "sh", "-c",
                   "echo x; exit 1")
-    wait_for(lambda: daemon.state("c8")["Status"] == "exited", 15, "the last restart")
-    inspect = daemon.inspect("c8")
-    assert inspect["RestartCount"] == 2
+    wait_for(lambda: daemon.inspect("c8")["RestartCount"] == 2, what="two restarts")
+    daemon.wait_status("c8")
     assert daemon.cli.ok("logs", "c8").split() == ["x"] * 3
 
 
 def test_restart_always_until_stopped(daemon):
     daemon.cli.ok("run", "-d", "--name", "c9", "--restart", "always", "busybox", "sleep", "0.2")
-    wait_for(lambda: daemon.inspect("c9")["RestartCount"] >= 2, 15, "two restarts")
+    wait_for(lambda: daemon.inspect("c9")["RestartCount"] >= 2, what="two restarts")
     daemon.cli.ok("stop", "-t", "0", "c9")
-    time.sleep(1)
+    count = daemon.inspect("c9")["RestartCount"]
+    time.sleep(1)  # longer than the pause before another restart
     assert daemon.state("c9")["Status"] == "exited"
+    assert daemon.inspect("c9")["RestartCount"] == count
 
 
 def test_rename(daemon, cli):
@@ -96,25 +98,30 @@ def test_rename(daemon, cli):
 
 
 def test_pause(daemon, cli):
-    cli.ok("run", "-d", "--name", "p", "busybox", "sh", "-c",
+    cli.ok("run", "-d", "--name", "pau", "busybox", "sh", "-c",
            "i=0; while :; do i=$((i+1)); echo $i; sleep 0.02; done")
-    cli.ok("pause", "p")
-    assert daemon.state("p")["Status"] == "paused"
-    count = len(cli.ok("logs", "p").splitlines())
-    time.sleep(0.4)
-    assert abs(len(cli.ok("logs", "p").splitlines()) - count) <= 1
+    cli.ok("pause", "pau")
+    assert daemon.state("pau")["Status"] == "paused"
+    pid = daemon.container_pid("pau")
+    assert daemon.state("pau")["Running"] is True
+    count = len(cli.ok("logs", "pau").splitlines())
+    time.sleep(0.4)  # ten lines' time
+    assert abs(len(cli.ok("logs", "pau").splitlines()) - count) <= 1
+    done = cli("exec", "pau", "true")
+    assert done.returncode == 1 and "is paused" in done.stderr
+    assert daemon.container_pid("pau") == pid
     cli.ok("unpause", "p")
-    wait_for(lambda: len(cli.ok("logs", "p").splitlines()) > count + 2, what="more output")
+    wait_for(lambda: len(cli.ok("logs", "pau").splitlines()) > count + 2, what="more output")
 
 
 def test_remove_refuses_a_running_one(daemon, cli):
-    cli.ok("run", "-d", "--name", "r", "busybox", "sleep", "60")
-    done = cli("rm", "r")
+    cli.ok("run", "-d", "--name", "rr", "busybox", "sleep", "60")
+    done = cli("rm", "rr")
     assert done.returncode == 1
     assert "container is running" in done.stderr
-    cli.ok("rm", "-f", "r")
-    done = cli("rm", "r")
-    assert done.returncode == 1 and "No such container: r" in done.stderr
+    cli.ok("rm", "-f", "rr")
+    done = cli("rm", "rr")
+    assert done.returncode == 1 and "No such container: rr" in done.stderr
 
 
 def test_inspect_unknown(cli):
@@ -135,7 +142,7 @@ def test_ps_columns(daemon, cli):
 
 def test_list_filters(daemon):
     daemon.cli.ok("run", "-d", "--name", "runs", "busybox", "sleep", "60")
-    daemon.cli.ok("run", "--name", "ended", "busybox", "sh", "-c", "exit 4")
+    assert daemon.cli("run", "--name", "ended", "busybox", "sh", "-c", "exit 4").returncode == 4
     daemon.cli.ok("create", "--name", "made", "busybox", "true")
 
     def names(**filters):
@@ -154,39 +161,46 @@ def test_list_filters(daemon):
     assert len(daemon.api.get("/containers/json", limit=2).json) == 2
 
 
+def waiting(daemon, name, condition):
+    """A wait request whose headers have come: from then on it waits."""
+    sock = daemon.api.connect(f"POST /containers/{name}/wait?condition={condition} HTTP/1.1\r\nHost: d\r\n"
+                              "Content-Length: 0\r\n\r\n".encode())
+    assert read_until(sock, b"\r\n\r\n").startswith(b"HTTP/1.1 200 OK")
+    return sock
+
+
+def read_until(sock, text):
+    data = b""
+    while text not in data:
+        piece = sock.recv(4096)
+        assert piece, data
+        data += piece
+    return data
+
+
 def test_wait_next_exit(daemon):
-    daemon.cli.ok("create", "--name", "w", "busybox", "sh", "-c", "sleep 0.3; exit 6")
-    answers = []
-    waiter = threading.Thread(target=lambda: answers.append(
-        daemon.api.post("/containers/w/wait", condition="next-exit").json))
-    waiter.start()
-    time.sleep(0.2)
-    daemon.cli.ok("start", "w")
-    waiter.join(10)
-    assert answers[0]["StatusCode"] == 6
+    daemon.cli.ok("create", "--name", "wn", "busybox", "sh", "-c", "exit 6")
+    sock = waiting(daemon, "wn", "next-exit")
+    daemon.cli.ok("start", "wn")
+    assert b'"StatusCode":6' in read_until(sock, b"StatusCode")
 
 
 def test_wait_removed(daemon):
     daemon.cli.ok("create", "--rm", "--name", "wr", "busybox", "sh", "-c", "exit 8")
-    answers = []
-    waiter = threading.Thread(target=lambda: answers.append(
-        daemon.api.post("/containers/wr/wait", condition="removed").json))
-    waiter.start()
-    time.sleep(0.2)
+    sock = waiting(daemon, "wr", "removed")
     daemon.cli.ok("start", "wr")
-    waiter.join(10)
-    assert answers[0]["StatusCode"] == 8
+    assert b'"StatusCode":8' in read_until(sock, b"StatusCode")
     assert daemon.api.get("/containers/wr/json").status == 404
 
 
 def test_events(daemon, cli):
-    watcher = cli.popen("events", "--format", "{{json .}}", "--filter", "container=ev")
-    time.sleep(0.5)
-    cli("run", "--rm", "--name", "ev", "busybox", "sh", "-c", "exit 2")
-    wait_for(lambda: daemon.api.get("/containers/ev/json").status == 404, what="removal")
-    time.sleep(0.3)
+    since = f"{time.time() - 1:.3f}"
+    watcher = cli.popen("events", "--since", since, "--format", "{{json .}}", "--filter", "container=ev")
+    assert cli("run", "--rm", "--name", "ev", "busybox", "sh", "-c", "exit 2").returncode == 2
+    events = []
+    while not events or events[-1]["Action"] != "destroy":
+        events.append(json.loads(watcher.stdout.readline()))
     watcher.terminate()
-    events = [json.loads(line) for line in watcher.communicate(timeout=10)[0].splitlines()]
     actions = [e["Action"] for e in events]
     assert [a for a in actions if a in ("create", "attach", "start", "die", "destroy")] == \
         ["create", "attach", "start", "die", "destroy"]
@@ -199,17 +213,18 @@ def test_events(daemon, cli):
 def test_past_events(daemon):
     since = time.time() - 1
     daemon.cli.ok("run", "--name", "past", "busybox", "true")
-    wait_for(lambda: daemon.state("past")["Status"] == "exited", what="exit")
+    daemon.wait_status("past")
     answer = daemon.api.get("/events", since=f"{since:.3f}", until=f"{time.time():.3f}",
                             filters={"type": ["container"], "container": ["past"]})
-    assert [e["Action"] for e in answer.lines] == ["create", "attach", "start", "die"]
+    actions = [e["Action"] for e in answer.lines]
+    assert [a for a in actions if a != "attach"] == ["create", "start", "die"]
+    assert "attach" in actions
 
 
-@pytest.mark.parametrize("reference", ["full", "prefix", "name", "/name"])
+@pytest.mark.parametrize("reference", ["full", "prefix", "name"])
 def test_references(daemon, reference):
     container = daemon.cli.ok("create", "--name", "refd", "busybox", "true")
-    ref = {"full": container, "prefix": container[:7], "name": "refd",
-           "/name": "%2Frefd"}[reference]
+    ref = {"full": container, "prefix": container[:7], "name": "refd"}[reference]
     assert daemon.inspect(ref)["Id"] == container
 
 
@@ -239,8 +254,8 @@ def test_background_process_of_cli_is_gone(daemon):
     wait_for(lambda: daemon.api.get("/containers/stays/json").status == 200
              and daemon.state("stays")["Running"], what="start")
     client.kill()
-    client.communicate(timeout=10)
-    time.sleep(0.3)
+    client.communicate(timeout=PATIENCE)
+    assert daemon.cli.ok("exec", "stays", "echo", "here") == "here"
     assert daemon.state("stays")["Running"]
 
 
@@ -249,20 +264,19 @@ def test_signal_proxy(daemon, cli):
                        "trap 'echo bye; exit 11' TERM; echo ready; while :; do sleep 0.05; done")
     assert client.stdout.readline() == b"ready\n"
     client.send_signal(15)
-    out, _ = client.communicate(timeout=10)
+    out, _ = client.communicate(timeout=PATIENCE)
     assert (client.returncode, out) == (11, b"bye\n")
 
 
+@pytest.mark.lighter_only
 def test_stopped_shim_hangs_nobody(daemon):
     """One stuck container must not stop lists, inspections or other containers."""
     daemon.cli.ok("run", "-d", "--name", "stuck", "busybox", "sleep", "60")
-    pid = daemon.container_pid("stuck")
-    with open(f"/proc/{pid}/stat", encoding="utf-8") as stat:
-        shim = int(stat.read().rsplit(") ", 1)[1].split()[1])
-    subprocess.run(["kill", "-STOP", str(shim)], check=True)
+    shim = daemon.shim_pid("stuck")
+    os.kill(shim, signal.SIGSTOP)
     try:
-        assert daemon.cli.ok("ps", "-q", timeout=5)
+        assert daemon.cli.ok("ps", "-q", timeout=30)
         assert daemon.state("stuck")["Running"]
-        assert daemon.cli.ok("run", "--rm", "busybox", "echo", "fine", timeout=10) == "fine"
+        assert daemon.cli.ok("run", "--rm", "busybox", "echo", "fine", timeout=30) == "fine"
     finally:
-        subprocess.run(["kill", "-CONT", str(shim)], check=True)
+        os.kill(shim, signal.SIGCONT)

@@ -4,13 +4,20 @@
 import json
 import os
 import signal
+import sqlite3
 import time
 
 import pytest
 
 from support.api import read_frames
-from support.daemon import Daemon, run, wait_for
+from support.daemon import PATIENCE, Daemon, run, wait_for
 from support.terminal import Terminal
+
+pytestmark = pytest.mark.lighter_only
+
+
+def gone(pid):
+    return not os.path.exists(f"/proc/{pid}")
 
 
 def test_running_container_is_taken_over(daemon, cli):
@@ -19,8 +26,8 @@ def test_running_container_is_taken_over(daemon, cli):
     pid = daemon.container_pid("on")
     started = daemon.state("on")["StartedAt"]
     daemon.kill9()
-    time.sleep(0.5)
-    assert os.path.exists(f"/proc/{pid}")
+    time.sleep(0.5)  # ten lines' time
+    assert not gone(pid)
     daemon.start()
     state = daemon.state("on")
     assert (state["Status"], state["Pid"], state["StartedAt"]) == ("running", pid, started)
@@ -36,12 +43,13 @@ def test_running_container_is_taken_over(daemon, cli):
 
 
 def test_exit_while_no_daemon_runs(daemon, cli):
-    cli.ok("run", "-d", "--name", "gone", "busybox", "sh", "-c", "echo last words; sleep 0.6; exit 23")
+    cli.ok("run", "-d", "--name", "gone", "busybox", "sh", "-c", "echo last words; sleep 1; exit 23")
+    pid = daemon.container_pid("gone")
     daemon.kill9()
-    time.sleep(1.2)
+    wait_for(lambda: gone(pid), what="the process's end")
     daemon.start()
-    state = daemon.state("gone")
-    assert (state["Status"], state["ExitCode"]) == ("exited", 23)
+    state = daemon.wait_status("gone")
+    assert state["ExitCode"] == 23
     assert state["FinishedAt"] > state["StartedAt"]
     assert cli.ok("wait", "gone") == "23"
     assert cli.ok("logs", "gone") == "last words"
@@ -52,23 +60,25 @@ def test_killed_while_no_daemon_runs(daemon, cli):
     pid = daemon.container_pid("sh")
     daemon.kill9()
     os.kill(pid, signal.SIGKILL)
-    time.sleep(0.5)
+    wait_for(lambda: gone(pid), what="the process's end")
     daemon.start()
-    assert daemon.state("sh")["ExitCode"] == 137
+    assert daemon.wait_status("sh")["ExitCode"] == 137
 
 
 def test_auto_remove_while_no_daemon_runs(daemon, cli):
-    cli.ok("run", "-d", "--rm", "--name", "auto", "busybox", "sleep", "0.6")
+    cli.ok("run", "-d", "--rm", "--name", "auto", "busybox", "sleep", "1")
+    pid = daemon.container_pid("auto")
     daemon.kill9()
-    time.sleep(1.2)
+    wait_for(lambda: gone(pid), what="the process's end")
     daemon.start()
-    wait_for(lambda: daemon.api.get("/containers/auto/json").status == 404, what="removal")
+    daemon.wait_gone("auto")
 
 
 def test_restart_policy_after_the_daemon(daemon, cli):
-    cli.ok("run", "-d", "--name", "pol", "--restart", "always", "busybox", "sleep", "0.8")
+    cli.ok("run", "-d", "--name", "pol", "--restart", "always", "busybox", "sleep", "1")
+    pid = daemon.container_pid("pol")
     daemon.kill9()
-    time.sleep(1.5)
+    wait_for(lambda: gone(pid), what="the process's end")
     daemon.start()
     wait_for(lambda: daemon.state("pol")["Running"], what="a new start")
 
@@ -84,20 +94,24 @@ def test_terminal_stays_attached(daemon):
         t.type("echo again=$((5*5))\n")
         t.expect("again=25")
         assert daemon.state("term")["Running"]
+        t.resize(31, 92)
+        t.type("until stty size | grep '^31 92$'; do usleep 50000; done\n")
+        t.expect("\n31 92\r\n")
         cli.ok("kill", "term")
         t.wait()
 
 
 def test_attached_stream_survives(daemon):
     daemon.api.post("/containers/create", {
-        "Image": "busybox", "Cmd": ["sh", "-c", "for i in 1 2 3 4 5 6; do echo $i; sleep 0.3; done"]},
+        "Image": "busybox", "Cmd": ["sh", "-c", "for i in 1 2 3; do echo $i; done; until [ -e /go ]; do usleep 20000; done; "
+                                          "for i in 4 5 6; do echo $i; done"]},
         name="str")
     sock, _ = daemon.api.hijack("/containers/str/attach?stream=1&stdout=1")
     daemon.api.post("/containers/str/start")
-    time.sleep(0.5)
+    daemon.wait_log("str", "3")
     daemon.kill9()
-    time.sleep(0.6)
     daemon.start()
+    daemon.cli.ok("exec", "str", "touch", "/go")
     assert read_frames(sock)[1] == b"1\n2\n3\n4\n5\n6\n"
     sock.close()
 
@@ -106,7 +120,7 @@ def test_graceful_stop_leaves_containers_alone(daemon, cli):
     cli.ok("run", "-d", "--name", "calm", "busybox", "sleep", "60")
     pid = daemon.container_pid("calm")
     assert daemon.stop() == 0
-    assert os.path.exists(f"/proc/{pid}")
+    assert not gone(pid)
     daemon.start()
     assert daemon.container_pid("calm") == pid
 
@@ -116,8 +130,9 @@ def test_exec_state_is_taken_over(daemon):
     made = daemon.api.post("/containers/ex/exec", {"Cmd": ["sh", "-c", "sleep 0.8; exit 7"]}).json
     daemon.api.post(f"/exec/{made['Id']}/start", {"Detach": True})
     daemon.kill9()
-    time.sleep(1.2)
     daemon.start()
+    wait_for(lambda: "sleep" not in daemon.cli.ok("exec", "ex", "ps", "-o", "args").replace("sleep 60", ""),
+             what="the end of the exec'd process")
     assert daemon.cli.ok("exec", "ex", "echo", "y") == "y"
 
 
@@ -143,10 +158,10 @@ def test_killed_at_many_moments(daemon):
         daemon.kill9()
         for client in clients:
             client.kill()
-            client.communicate(timeout=20)
+            client.communicate(timeout=PATIENCE)
         daemon.start()
     wait_for(lambda: not [c for c in daemon.api.get("/containers/json", all=1).json
-                          if c["State"] == "running"], 20, "the end of all")
+                          if c["State"] == "running"], what="the end of all")
     assert daemon.cli.ok("run", "--rm", "busybox", "echo", "works") == "works"
 
 
@@ -154,14 +169,15 @@ def test_boot_finds_everything_dead(daemon, cli):
     """After a reboot there are no shims and no run-time state."""
     cli.ok("run", "-d", "--name", "boot", "busybox", "sleep", "60")
     pid = daemon.container_pid("boot")
-    shim = int(open(f"/proc/{pid}/stat", encoding="utf-8").read().rsplit(") ", 1)[1].split()[1])
+    shim = daemon.shim_pid("boot")
     daemon.kill9()
     os.kill(shim, signal.SIGKILL)
-    os.kill(pid, signal.SIGKILL)
+    if not gone(pid):
+        os.kill(pid, signal.SIGKILL)
+    wait_for(lambda: gone(pid), what="the process's end")
     run(["rm", "-rf", daemon.exec])
     daemon.start()
-    state = daemon.state("boot")
-    assert state["Status"] == "exited" and state["ExitCode"] in (137, 255)
+    assert daemon.wait_status("boot")["ExitCode"] in (137, 255)
     assert cli.ok("start", "boot") == "boot"
     assert daemon.state("boot")["Running"]
 
@@ -170,42 +186,38 @@ def test_dead_shim_is_noticed(daemon, cli):
     """A shim killed by force takes its container along; the daemon says so and goes on."""
     cli.ok("run", "-d", "--name", "noshim", "busybox", "sleep", "60")
     pid = daemon.container_pid("noshim")
-    shim = int(open(f"/proc/{pid}/stat", encoding="utf-8").read().rsplit(") ", 1)[1].split()[1])
-    os.kill(shim, signal.SIGKILL)
-    wait_for(lambda: daemon.state("noshim")["Status"] == "exited", what="the exit")
-    assert daemon.state("noshim")["ExitCode"] in (137, 255)
-    wait_for(lambda: not os.path.exists(f"/proc/{pid}"), what="the process's end")
+    os.kill(daemon.shim_pid("noshim"), signal.SIGKILL)
+    assert daemon.wait_status("noshim")["ExitCode"] in (137, 255)
+    wait_for(lambda: gone(pid), what="the process's end")
 
 
-@pytest.mark.no_ledger
 def test_data_roots_are_not_shared(daemon):
     second = Daemon()
-    second.data = daemon.data
-    second.spawn()
-    assert second.process.wait(timeout=10) != 0
-    assert "lock" in second.log_text().lower() or "in use" in second.log_text().lower()
-    second.close_nothing = True
-    run(["ip", "netns", "del", second.netns])
-    run(["rm", "-rf", second.exec_base, second.base])
-
-
-@pytest.mark.no_ledger
-def test_newer_state_is_refused(rootfs):
-    d = Daemon().start()
     try:
+        second.data = daemon.data
+        second.spawn()
+        assert second.process.wait(timeout=PATIENCE) != 0
+        assert "lock" in second.log_text().lower() or "in use" in second.log_text().lower()
+        assert daemon.api.get("/_ping").status == 200
+    finally:
+        second.destroy()
+
+
+def test_newer_state_is_refused():
+    d = Daemon()
+    try:
+        d.start()
         d.stop()
         database = next(d.data.glob("*.db"))
-        import sqlite3
         with sqlite3.connect(database) as db:
             db.execute("UPDATE schema_version SET version = 999")
         db.close()
         d.spawn()
-        assert d.process.wait(timeout=10) != 0
+        assert d.process.wait(timeout=PATIENCE) != 0
         assert "newer" in d.log_text()
         with sqlite3.connect(database) as db:
             rows = json.dumps(db.execute("SELECT * FROM schema_version").fetchall())
         db.close()
         assert "999" in rows
     finally:
-        run(["ip", "netns", "del", d.netns])
-        run(["rm", "-rf", d.exec_base, d.base])
+        d.destroy()

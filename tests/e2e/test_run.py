@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from support.daemon import run, wait_for
+from support.daemon import PATIENCE, run, wait_for
 
 
 def test_output_and_exit_code(cli):
@@ -14,14 +14,19 @@ def test_output_and_exit_code(cli):
     assert (done.returncode, done.stdout, done.stderr) == (7, "out\n", "err\n")
 
 
-def test_signal_exit_code(cli):
-    assert cli("run", "--rm", "busybox", "sh", "-c", "kill -9 $$").returncode == 137
+def test_signal_exit_code(daemon, cli):
+    client = cli.popen("run", "--name", "sig", "busybox", "sh", "-c", "echo ready; sleep 600")
+    assert client.stdout.readline() == b"ready\n"
+    assert daemon.api.post("/containers/sig/kill", signal="QUIT").status == 204
+    assert daemon.api.post("/containers/sig/kill", signal="SEGV").status == 204
+    assert daemon.api.post("/containers/sig/kill", signal="9").status == 204
+    assert client.wait(PATIENCE) == 137
     assert cli("run", "--rm", "busybox", "sh", "-c", "exit 130").returncode == 130
 
 
 def test_it_is_a_container(cli):
     out = cli.ok("run", "--rm", "--hostname", "box", "busybox", "sh", "-c",
-                 "hostname; echo $$; id -u; pwd; ls /; cat /proc/1/comm").splitlines()
+                 "hostname; echo $$; id -u; pwd; ls /; read name </proc/1/comm; echo $name").splitlines()
     assert out[:4] == ["box", "1", "0", "/"]
     assert {"bin", "dev", "etc", "proc", "sys", "tmp"} <= set(out[4:])
     assert out[-1] == "sh"
@@ -69,19 +74,23 @@ def test_unknown_image(cli):
     assert "No such image: no/such:thing" in done.stderr
 
 
+def matches(alternatives, text):
+    return any(part in text for part in alternatives.split("|"))
+
+
 @pytest.mark.parametrize("command,code,text", [
     (["nope"], 127, 'exec: "nope": executable file not found in $PATH'),
     (["/nope"], 127, "no such file or directory"),
     (["/etc/passwd"], 126, "permission denied"),
-    (["/etc"], 126, "is a directory"),
+    (["/etc"], 126, "permission denied|is a directory"),
 ])
 def test_command_that_cannot_run(daemon, cli, command, code, text):
     done = cli("run", "--name", "bad", "busybox", *command)
     assert done.returncode == code, done.stderr
-    assert text in done.stderr
+    assert matches(text, done.stderr)
     state = daemon.state("bad")
     assert (state["Status"], state["ExitCode"]) == ("created", code)
-    assert text in state["Error"]
+    assert matches(text, state["Error"])
 
 
 def test_failed_start_with_rm_leaves_nothing(daemon, cli):
@@ -139,7 +148,7 @@ def test_memory_limit(daemon, cli):
     assert daemon.inspect("mem")["HostConfig"]["Memory"] == 64 << 20
     out = cli.ok("exec", "mem", "sh", "-c",
                  "cat /sys/fs/cgroup/memory/memory.limit_in_bytes /sys/fs/cgroup/memory.max "
-                 "2>/dev/null")
+                 "2>/dev/null || true")
     assert out.split() == [str(64 << 20)]
 
 
@@ -168,7 +177,7 @@ def test_cpu_limits(daemon, cli):
     host = daemon.inspect("cpu")["HostConfig"]
     assert (host["NanoCpus"], host["CpuShares"]) == (500_000_000, 512)
     out = cli.ok("exec", "cpu", "sh", "-c",
-                 "cat /sys/fs/cgroup/cpu/cpu.cfs_quota_us /sys/fs/cgroup/cpu.max 2>/dev/null")
+                 "cat /sys/fs/cgroup/cpu/cpu.cfs_quota_us /sys/fs/cgroup/cpu.max 2>/dev/null || true")
     assert out.split()[0] == "50000"
 
 
@@ -210,10 +219,10 @@ def test_bind_mount_of_a_file(cli, tmp_path):
 def test_named_volume_keeps_data(daemon, cli):
     cli.ok("run", "--rm", "-v", "keep:/data", "busybox", "sh", "-c", "echo kept >/data/f")
     assert cli.ok("run", "--rm", "-v", "keep:/data", "busybox", "cat", "/data/f") == "kept"
-    mount = json.loads(cli.ok("create", "--name", "m", "-v", "keep:/data", "busybox", "true")
-                       and cli.ok("inspect", "-f", "{{json .Mounts}}", "m"))[0]
+    mount = json.loads(cli.ok("create", "--name", "mv", "-v", "keep:/data", "busybox", "true")
+                       and cli.ok("inspect", "-f", "{{json .Mounts}}", "mv"))[0]
     assert (mount["Type"], mount["Name"], mount["Destination"]) == ("volume", "keep", "/data")
-    cli.ok("rm", "m")
+    cli.ok("rm", "mv")
     assert daemon.api.delete("/volumes/keep").status == 204
 
 
@@ -256,6 +265,7 @@ def test_unknown_flag(daemon):
     assert "unknown flag: --no-such-flag" in done.stderr
 
 
+@pytest.mark.lighter_only
 def test_published_ports_are_refused_by_name(daemon, cli):
     done = cli("run", "--rm", "-p", "8080:80", "busybox", "true")
     assert done.returncode == 125

@@ -6,6 +6,22 @@ import json
 import socket
 import urllib.parse
 
+_sockets = []
+
+
+def open_socket(path, timeout=60):
+    """A connection that is closed at the test's end at the latest."""
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    _sockets.append(sock)
+    sock.settimeout(timeout)
+    sock.connect(str(path))
+    return sock
+
+
+def close_sockets():
+    while _sockets:
+        _sockets.pop().close()
+
 
 class UnixConnection(http.client.HTTPConnection):
     def __init__(self, path, timeout=60):
@@ -67,16 +83,19 @@ class Api:
     def delete(self, path, **kw):
         return self.request("DELETE", path, **kw)
 
-    def hijack(self, path, body=None, timeout=30):
+    def connect(self, data=b"", timeout=60):
+        """A raw connection, on which those bytes were sent."""
+        sock = open_socket(self.socket_path, timeout)
+        sock.sendall(data)
+        return sock
+
+    def hijack(self, path, body=None, timeout=60):
         """Sends an upgrading POST; returns the raw socket and the head of the answer."""
-        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        sock.settimeout(timeout)
-        sock.connect(self.socket_path)
         data = json.dumps(body).encode() if body is not None else b""
         head = (f"POST {self.prefix}{path} HTTP/1.1\r\nHost: d\r\nConnection: Upgrade\r\n"
                 f"Upgrade: tcp\r\nContent-Type: application/json\r\n"
                 f"Content-Length: {len(data)}\r\n\r\n")
-        sock.sendall(head.encode() + data)
+        sock = self.connect(head.encode() + data, timeout)
         answer = b""
         while b"\r\n\r\n" not in answer:
             piece = sock.recv(1)
@@ -88,30 +107,25 @@ class Api:
 
 def read_frames(sock):
     """Reads Docker's multiplexed stream to its end: {1: stdout bytes, 2: stderr bytes}."""
-    out = {1: b"", 2: b""}
-    data = b""
-    while True:
-        piece = sock.recv(65536)
-        if not piece:
-            break
-        data += piece
-    while data:
-        kind, size = data[0], int.from_bytes(data[4:8], "big")
-        assert data[1:4] == b"\0\0\0", data[:8]
-        assert len(data) >= 8 + size, "frame cut off"
-        out[kind] += data[8:8 + size]
-        data = data[8 + size:]
-    return out
+    out = {1: bytearray(), 2: bytearray()}
+    data, at = memoryview(read_all(sock)), 0
+    while at < len(data):
+        kind, size = data[at], int.from_bytes(data[at + 4:at + 8], "big")
+        assert bytes(data[at + 1:at + 4]) == b"\0\0\0", bytes(data[at:at + 8])
+        assert len(data) >= at + 8 + size, "frame cut off"
+        out[kind] += data[at + 8:at + 8 + size]
+        at += 8 + size
+    return {kind: bytes(text) for kind, text in out.items()}
 
 
 def read_all(sock):
-    data = b""
+    data = bytearray()
     while True:
         try:
-            piece = sock.recv(65536)
+            piece = sock.recv(1 << 20)
         except ConnectionResetError:
             break
         if not piece:
             break
         data += piece
-    return data
+    return bytes(data)

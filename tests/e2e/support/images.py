@@ -29,10 +29,11 @@ def add_file(tar, name, data=b"", mode=0o644, uid=0, gid=0, mtime=1_700_000_000,
     tar.addfile(member, io.BytesIO(data))
 
 
-def add_special(tar, name, kind, linkname="", mode=0o644, major=0, minor=0):
+def add_special(tar, name, kind, linkname="", mode=0o644, major=0, minor=0, uid=0, gid=0):
     member = tarfile.TarInfo(name)
     member.type, member.linkname, member.mode = kind, linkname, mode
     member.devmajor, member.devminor = major, minor
+    member.uid, member.gid = uid, gid
     tar.addfile(member)
 
 

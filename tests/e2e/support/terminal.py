@@ -26,7 +26,7 @@ class Terminal:
     def type(self, text):
         os.write(self.fd, text.encode() if isinstance(text, str) else text)
 
-    def expect(self, text, timeout=10):
+    def expect(self, text, timeout=60):
         """Reads until text was printed; what came with it is dropped from `seen`."""
         wanted = text.encode() if isinstance(text, str) else text
         end = time.monotonic() + timeout
@@ -48,7 +48,7 @@ class Terminal:
         self.seen += data
         return bool(data)
 
-    def wait(self, timeout=10):
+    def wait(self, timeout=60):
         """The exit status; output still coming is read meanwhile."""
         end = time.monotonic() + timeout
         while time.monotonic() < end:
