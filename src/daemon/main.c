@@ -96,7 +96,7 @@ static int socket_group(const struct daemon_config *c, gid_t *ret, struct err *e
 
 static int listen_all(struct service *s, struct err *err)
 {
-    gid_t gid;
+    gid_t gid = (gid_t)-1;
     int r = socket_group(&s->config, &gid, err);
 
     for (size_t i = 0; r == 0 && s->config.hosts[i]; i++) {
