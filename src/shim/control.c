@@ -125,14 +125,14 @@ int control_attach(struct proc_io *io, struct request_stream *stream, struct err
         if (r < 0)
             return err_errno(err, r, "read a stream's first bytes");
     }
-    struct proc_io_attach_params params = {.fd = TAKE_FD(stream->fd),
-                                           .use_stdin = stream->use_stdin,
+    struct proc_io_attach_params params = {.use_stdin = stream->use_stdin,
                                            .use_stdout = stream->use_stdout,
                                            .use_stderr = stream->use_stderr,
                                            .multiplex = stream->multiplex,
                                            .detach_keys = stream->detach_keys,
                                            .preread = preread,
                                            .preread_len = len};
+    params.fd = TAKE_FD(stream->fd);
     return proc_io_attach(io, &params, err);
 }
 
