@@ -8,7 +8,7 @@ build=${2:-build}
 
 flags=(-std=gnu17 -D_GNU_SOURCE -fsyntax-only -Wall -Wextra -Werror -Isrc -I"$build" -I"$build/src")
 if command -v pkg-config >/dev/null; then
-    for library in jansson libmnl libnftnl libseccomp sqlite3 openssl; do
+    for library in jansson libmnl libnftnl libseccomp sqlite3 nettle; do
         read -ra more <<<"$(pkg-config --cflags "$library" 2>/dev/null || true)"
         flags+=("${more[@]}")
     done
