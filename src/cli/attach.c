@@ -13,6 +13,11 @@ struct target {
     bool tty, open_stdin, auto_remove, running, paused, restarting;
 };
 
+static void target_done(struct target *t)
+{
+    free(t->id);
+}
+
 static int inspect_target(struct client *c, const char *name, struct target *ret, struct err *err)
 {
     _cleanup_free_ char *id = client_escape(name);
@@ -98,10 +103,10 @@ static int run_attach(struct cli *cli, const struct args *a)
 {
     struct err err = {0};
     struct client *c = NULL;
+    _cleanup_(target_done)
     struct target t = {0};
     if (cli_client(cli, &c, &err) < 0 || inspect_target(c, args_at(a, 0), &t, &err) < 0)
         return cli_fail(&err);
-    _cleanup_free_ char *id = t.id;
     if (!t.running)
         return cli_failf("You cannot attach to a stopped container, start it first");
     if (t.paused)
@@ -124,12 +129,12 @@ static int start_attached(struct cli *cli, const struct args *a)
 {
     struct err err = {0};
     struct client *c = NULL;
+    _cleanup_(target_done)
     struct target t = {0};
     if (args_n(a) > 1)
         return cli_failf("you cannot start and attach multiple containers at once");
     if (cli_client(cli, &c, &err) < 0 || inspect_target(c, args_at(a, 0), &t, &err) < 0)
         return cli_fail(&err);
-    _cleanup_free_ char *id = t.id;
     struct session s = session_for(c, &t, args_bool(a, "interactive"), !t.tty);
     const char *keys = args_str(a, "detach-keys");
     int r = -1;
