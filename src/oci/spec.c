@@ -57,42 +57,53 @@ json_t *spec_array_object(const json_t *a, const char *path, size_t i, struct er
     return NULL;
 }
 
-/* config.json is written by Go programs, whose limits are unsigned 64-bit numbers such as
- * RLIM_INFINITY; the JSON library reads signed ones. Numbers of the upper half are replaced in
- * place by the signed number of the same bits, which is never longer. */
-static void fold_u64(char *text, size_t len)
+/* The signed number of the same bits, when the n digits at s are one of the upper half of 64 bits.
+ */
+static bool fold_number(const char *s, size_t n, char out[static 24])
 {
+    char digits[24];
+    uint64_t v;
+
+    if (n < 19 || n > 20)
+        return false;
+    memcpy(digits, s, n);
+    digits[n] = '\0';
+    if (parse_u64(digits, &v) < 0 || v <= INT64_MAX)
+        return false;
+    (void)snprintf(out, 24, "%" PRId64, (int64_t)v);
+    return true;
+}
+
+/* config.json is written by Go programs, whose limits are unsigned 64-bit numbers such as
+ * RLIM_INFINITY; the JSON library reads signed ones. So numbers of the upper half are replaced by
+ * the signed number of the same bits. Caller frees. */
+static char *fold_u64(const char *text, size_t len)
+{
+    /* 19 digits may become 20 characters. */
+    char *out = xmalloc(len + len / 19 + 2);
+    size_t o = 0;
     bool in_string = false;
 
-    for (size_t i = 0; i < len; i++) {
-        if (in_string) {
-            if (text[i] == '\\')
-                i++;
-            else if (text[i] == '"')
-                in_string = false;
+    for (size_t i = 0; i < len;) {
+        char folded[24];
+        size_t n = in_string ? 0 : strspn(text + i, "0123456789");
+        if (n > 0) {
+            bool plain = (i == 0 || !strchr("-+.eE", text[i - 1])) && !strchr(".eE", text[i + n]);
+            bool fold = (plain || !text[i + n]) && fold_number(text + i, n, folded);
+            size_t k = fold ? strlen(folded) : n;
+            memcpy(out + o, fold ? folded : text + i, k);
+            o += k;
+            i += n;
             continue;
         }
         if (text[i] == '"')
-            in_string = true;
-        size_t n = i < len ? strspn(text + i, "0123456789") : 0;
-        if (n == 0)
-            continue;
-        char digits[24];
-        uint64_t v;
-        bool plain = i == 0 || !strchr("-+.eE", text[i - 1]);
-        bool whole = i + n >= len || !strchr(".eE", text[i + n]);
-        if (n >= 19 && n <= 20 && plain && whole) {
-            memcpy(digits, text + i, n);
-            digits[n] = '\0';
-            if (parse_u64(digits, &v) == 0 && v > INT64_MAX) {
-                char folded[24];
-                int k = snprintf(folded, sizeof(folded), "%" PRId64, (int64_t)v);
-                memset(text + i, ' ', n);
-                memcpy(text + i, folded, (size_t)k);
-            }
-        }
-        i += n - 1;
+            in_string = !in_string;
+        if (in_string && text[i] == '\\' && i + 1 < len)
+            out[o++] = text[i++];
+        out[o++] = text[i++];
     }
+    out[o] = '\0';
+    return out;
 }
 
 static int parse_mount(const json_t *o, struct oci_mount *m, struct err *err)
@@ -192,9 +203,8 @@ static json_t *parse_text(const char *data, size_t len, const char *what, struct
         return NULL;
     }
     _cleanup_free_ char *text = xstrndup(data, len);
-    size_t n = strlen(text);
-    fold_u64(text, n);
-    return json_parse(text, n, what, err);
+    _cleanup_free_ char *folded = fold_u64(text, strlen(text));
+    return json_parse(folded, strlen(folded), what, err);
 }
 
 int oci_process_parse_text(const char *data, size_t len, struct oci_process *ret, struct err *err)

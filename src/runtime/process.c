@@ -18,7 +18,7 @@
 
 #include "base/alloc.h"
 #include "base/buf.h"
-#include "base/fdutil.h"
+#include "base/path.h"
 #include "base/str.h"
 #include "runtime/caps.h"
 #include "runtime/lsm.h"
@@ -115,8 +115,19 @@ static int find_program(const char *arg, char *const *env, char **ret, struct er
     return -ENOENT;
 }
 
-/* The working directory must lie in the container's root: a descriptor of the host's that leaked
- * would lead out by /proc/self/fd (CVE-2024-21626). */
+/* A descriptor of the host's must not become the working directory by way of /proc/self/fd
+ * (CVE-2024-21626): no magic link is followed. 0 or a negative errno. */
+static int enter_cwd(const char *cwd)
+{
+    _cleanup_close_ int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    _cleanup_close_ int fd = root < 0 ? -errno : open_in_root(root, cwd, O_PATH | O_DIRECTORY, 0);
+
+    if (fd < 0)
+        return fd;
+    return fchdir(fd) < 0 ? -errno : 0;
+}
+
+/* And whatever it is, it must lie in the container's root. */
 static int check_cwd(struct err *err)
 {
     char cwd[PATH_MAX];
@@ -135,8 +146,8 @@ static int cwd_error(const char *cwd, int code, struct err *err)
     (void)err_set(err, err_kind_of_errno(code), "chdir to cwd (%s) set in config.json failed: %s",
                   quoted, errno_text_lower(code, text));
     if (err)
-        err->code = -code;
-    return -code;
+        err->code = code;
+    return code;
 }
 
 static int set_identity(struct process *p, struct err *err)
@@ -173,12 +184,12 @@ int process_prepare(struct process *p, struct err *err)
     }
     /* Tried with both identities: it may be open to root alone (then the user's process starts in
      * it), or to the user alone (a network file system that squashes root). */
-    int before = chdir(s->cwd) < 0 ? errno : 0;
+    int entered = enter_cwd(s->cwd);
     if ((r = set_identity(p, err)) < 0 ||
         (r = caps_set(p->available, p->caps.effective, 0, err)) < 0)
         return r;
-    if (before && chdir(s->cwd) < 0)
-        return cwd_error(s->cwd, errno, err);
+    if (entered < 0 && (entered = enter_cwd(s->cwd)) < 0)
+        return cwd_error(s->cwd, entered, err);
     if ((r = check_cwd(err)) < 0)
         return r;
     (void)umask(s->user.has_umask ? s->user.umask : 0022);

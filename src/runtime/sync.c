@@ -39,6 +39,10 @@ int sync_recv(int sock, struct sync_msg *ret, int *ret_fd)
     size_t n_fds = 0;
     ssize_t n = recv_fds(sock, &m, sizeof(m), fds, 1, &n_fds);
 
+    /* The other side ended with a message of ours unread: the kernel says so once, before what it
+     * had sent, which is the error we want. */
+    if (n == -ECONNRESET)
+        n = recv_fds(sock, &m, sizeof(m), fds, 1, &n_fds);
     if (n <= 0)
         return n == -ECONNRESET ? 0 : (int)n;
     if ((size_t)n < offsetof(struct sync_msg, text)) {
