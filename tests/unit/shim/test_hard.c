@@ -268,6 +268,62 @@ static void test_directory_lost(void **state)
     box_done(&b);
 }
 
+/* Clock ticks that a process has used. */
+static unsigned long cpu_ticks(pid_t pid)
+{
+    _cleanup_free_ char *path = xasprintf("/proc/%d/stat", pid);
+    _cleanup_free_ char *stat = file_text(path);
+    const char *p = strrchr(stat, ')');
+    unsigned long user = 0, sys = 0;
+
+    for (int i = 0; p && i < 12; i++)
+        p = strchr(p + 1, ' ');
+    assert_non_null(p);
+    char *end;
+    user = strtoul(p + 1, &end, 10);
+    sys = strtoul(end, NULL, 10);
+    return user + sys;
+}
+
+/* Nothing to do is nothing done: with a client that left input nobody reads, one that takes no
+ * output, one that has half closed, and outputs that the program has closed. */
+static void test_no_spin(void **state)
+{
+    struct box b;
+    struct err err = {};
+    char bulk[300000] = {};
+
+    box_init(&b, "yes | head -c 3000000; exec >&- 2>&-; sleep 100", false);
+    b.create.open_stdin = b.create.stdin_once = true;
+    box_attach_first(&b, false, false);
+    box_spawn(&b);
+    box_start(&b);
+    struct shim_stream left = {.use_stdin = true}, half = {.use_stdin = true, .use_stderr = true};
+    int one = stream_pair(&left.fd), two = stream_pair(&half.fd);
+    assert_int_equal(shim_attach(b.shim, &half, &err), 0);
+    assert_int_equal(shutdown(two, SHUT_WR), 0);
+    assert_int_equal(shim_attach(b.shim, &left, &err), 0);
+    assert_int_equal(fd_set_nonblock(one, true), 0);
+    (void)write_full(one, bulk, sizeof(bulk));
+    close_fd(one);
+    (void)usleep(300000);
+    for (int i = 0; i < 2; i++) {
+        unsigned long before = cpu_ticks(b.shim_pid);
+        (void)usleep(600000);
+        assert_true(cpu_ticks(b.shim_pid) - before <= 2);
+        if (i == 0) { /* now the program can go on, and close its outputs */
+            for (size_t total = 0; total < 3000000;) {
+                ssize_t n = read(b.client, bulk, sizeof(bulk));
+                assert_true(n > 0);
+                total += (size_t)n;
+            }
+            (void)usleep(200000);
+        }
+    }
+    close_fd(two);
+    box_done(&b);
+}
+
 /* The OOM killer is told of while the container goes on, and remembered at its end. */
 static void test_oom(void **state)
 {
@@ -300,7 +356,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_stopped_shim), cmocka_unit_test(test_signals),
         cmocka_unit_test(test_clean_start),  cmocka_unit_test(test_tty_tail),
         cmocka_unit_test(test_two_clients),  cmocka_unit_test(test_directory_lost),
-        cmocka_unit_test(test_oom),
+        cmocka_unit_test(test_oom),          cmocka_unit_test(test_no_spin),
     };
 
     if (argc < 2)
