@@ -251,9 +251,11 @@ static int cut_headers(struct http_head *h, const char **ret_why)
         while (l->value_len > 0 && strchr(" \t", h->text[l->value_off + l->value_len - 1]))
             l->value_len--;
         h->text[l->name_off + l->name_len] = '\0';
-        h->text[l->value_off + l->value_len] = '\0';
         l->name = h->text + l->name_off;
-        l->value = h->text + l->value_off;
+        /* The place of an empty value may be the start of the next line. */
+        if (l->value_len > 0)
+            h->text[l->value_off + l->value_len] = '\0';
+        l->value = l->value_len > 0 ? h->text + l->value_off : "";
         if (!is_token(l->name)) {
             *ret_why = "bad header name";
             return -400;

@@ -175,6 +175,11 @@ static void test_plain(void **state)
     assert_answer("GET http://host/abs HTTP/1.1\r\nHost: x\r\n\r\n", "HTTP/1.1 200", "/abs");
     assert_answer("HEAD /abc HTTP/1.1\r\nHost: x\r\n\r\n", "HTTP/1.1 200", "\r\n\r\n");
     assert_answer(GET("/silent"), "HTTP/1.1 500", "not answered\"}\n");
+    /* Some clients have no name for the host at the other end of a Unix socket. */
+    assert_answer("GET /empty HTTP/1.1\r\nHost: \r\nA:\r\nB: c\r\nD:   \r\n\r\n", "HTTP/1.1 200",
+                  "/empty");
+    assert_answer("POST /echo HTTP/1.1\r\nHost:\r\nContent-Length: 2\r\nA: \r\n\r\nok",
+                  "HTTP/1.1 200", "\r\n\r\nok");
     assert_answer("GET /old HTTP/1.0\r\n\r\n", "HTTP/1.1 200", "Connection: close\r\n\r\n/old");
 }
 
