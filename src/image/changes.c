@@ -235,8 +235,11 @@ static int do_expose(struct changes *c, const char *name, const char *rest, stru
 static int do_user(struct changes *c, const char *name, const char *rest, struct err *err)
 {
     _cleanup_free_ char *user = NULL;
-    int r = *rest ? expand(c, rest, &user, err) : need_one(name, err);
+    int r;
 
+    if (!*rest)
+        return need_one(name, err);
+    r = expand(c, rest, &user, err);
     if (r == 0)
         json_set_str(c->config, "User", user);
     return r;
@@ -269,8 +272,11 @@ static int do_workdir(struct changes *c, const char *name, const char *rest, str
 {
     const char *old = json_str_or(c->config, "WorkingDir", "");
     _cleanup_free_ char *dir = NULL;
-    int r = *rest ? expand(c, rest, &dir, err) : need_one(name, err);
+    int r;
 
+    if (!*rest)
+        return need_one(name, err);
+    r = expand(c, rest, &dir, err);
     if (r < 0)
         return r;
     _cleanup_free_ char *joined =
@@ -411,8 +417,11 @@ static bool signal_valid(const char *s)
 static int do_stopsignal(struct changes *c, const char *name, const char *rest, struct err *err)
 {
     _cleanup_free_ char *sig = NULL;
-    int r = *rest ? expand(c, rest, &sig, err) : need_one(name, err);
+    int r;
 
+    if (!*rest)
+        return need_one(name, err);
+    r = expand(c, rest, &sig, err);
     if (r < 0)
         return r;
     if (!signal_valid(sig))

@@ -150,9 +150,11 @@ static int load_image(struct load *l, const struct image_parts *parts, struct di
 /* Tells and records that `familiar` (or the untagged image) is there. */
 static int report(struct load *l, const struct digest *id, const char *familiar, struct err *err)
 {
+    _cleanup_free_ char *text =
+        xasprintf("Loaded image%s: %s\n", familiar ? "" : " ID", familiar ? familiar : id->str);
+
     strv_push(&l->loaded, familiar ? familiar : id->str);
-    return familiar ? image_progress_stream(l->progress, err, "Loaded image: %s\n", familiar)
-                    : image_progress_stream(l->progress, err, "Loaded image ID: %s\n", id->str);
+    return image_progress_stream(l->progress, text, err);
 }
 
 static int set_tag(struct load *l, const struct digest *id, const struct reference *ref,
@@ -163,11 +165,12 @@ static int set_tag(struct load *l, const struct digest *id, const struct referen
     struct digest old;
     int r = image_ref_lookup(l->s, canonical, &old, err);
 
-    if (r == 1 && !digest_eq(&old, id))
-        r = image_progress_stream(l->progress, err,
-                                  "The image %s already exists, renaming the old one with ID %s to "
-                                  "empty string\n",
-                                  familiar, old.str);
+    if (r == 1 && !digest_eq(&old, id)) {
+        _cleanup_free_ char *text = xasprintf(
+            "The image %s already exists, renaming the old one with ID %s to empty string\n",
+            familiar, old.str);
+        r = image_progress_stream(l->progress, text, err);
+    }
     if (r >= 0)
         r = image_ref_set(l->s, ref, id, err);
     return r < 0 ? r : report(l, id, familiar, err);

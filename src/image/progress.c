@@ -2,7 +2,6 @@
 #include "image/progress.h"
 
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -12,18 +11,12 @@
 #define UPDATE_EVERY (512 * KIB)
 #define BAR_WIDTH    50
 
-int image_progress_stream(const struct image_progress *progress, struct err *err, const char *fmt,
-                          ...)
+int image_progress_stream(const struct image_progress *progress, const char *text, struct err *err)
 {
-    char text[1024];
-    va_list ap;
+    _cleanup_json_ json_t *o = json_object();
 
     if (!progress)
         return 0;
-    va_start(ap, fmt);
-    (void)vsnprintf(text, sizeof(text), fmt, ap);
-    va_end(ap);
-    _cleanup_json_ json_t *o = json_object();
     json_set_str(o, "stream", text);
     if (progress->message(progress->ctx, o) < 0)
         return err_set(err, ERR_CANCELLED, "the client has gone");

@@ -6,8 +6,7 @@
 #include "image/image.h"
 
 /* {"stream": text}. 0, or ERR_CANCELLED when the receiver has gone. progress may be NULL. */
-int image_progress_stream(const struct image_progress *progress, struct err *err, const char *fmt,
-                          ...) _printf_(3, 4);
+int image_progress_stream(const struct image_progress *progress, const char *text, struct err *err);
 
 /* "Loading layer" of one layer: at most a message each 512 KiB, and one at the end. */
 struct image_layer_progress {

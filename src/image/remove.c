@@ -158,17 +158,32 @@ static bool single_reference(char *const *refs)
     return tags <= 1;
 }
 
-/* Takes out the row and the layers that nothing else needs. */
-static int delete_image(struct removal *rm, const struct image *im, struct err *err)
+/* The image's row and references at once, so that no name is left of it. */
+static int delete_rows(struct removal *rm, const struct image *im, struct err *err)
 {
     _cleanup_strv_ char **refs = NULL;
-    _cleanup_strv_ char **layers = NULL;
-    int r = image_refs_of(rm->s, &im->id, &refs, err);
+    int r = db_begin(rm->s->db, err);
 
+    if (r < 0)
+        return r;
+    r = image_refs_of(rm->s, &im->id, &refs, err);
     if (r == 0)
         r = remove_refs(rm, refs, err);
     if (r == 0)
         r = db_run(rm->s->db, err, "DELETE FROM image_images WHERE id=?", "s", im->id.str);
+    if (r < 0) {
+        db_rollback(rm->s->db);
+        return r;
+    }
+    return db_commit(rm->s->db, err);
+}
+
+/* Takes out the rows and the layers that nothing else needs. */
+static int delete_image(struct removal *rm, const struct image *im, struct err *err)
+{
+    _cleanup_strv_ char **layers = NULL;
+    int r = delete_rows(rm, im, err);
+
     if (r < 0)
         return r;
     record(rm, "Deleted", im->id.str);

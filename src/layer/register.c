@@ -21,7 +21,7 @@
 
 void layer_chain_id(const struct digest *parent, const struct digest *diff_id, struct digest *ret)
 {
-    struct digest chain;
+    struct digest chain = {0};
 
     if (!parent || !*parent->str) {
         *ret = *diff_id;
@@ -180,7 +180,7 @@ int layer_reconcile(struct layer_store *s, const struct digest *users, size_t n,
     if (r == 0)
         r = unused_layers(s, &unused, err);
     for (size_t i = 0; r == 0 && unused && unused[i]; i++) {
-        struct digest chain;
+        struct digest chain = {0};
         set_digest(&chain, unused[i]);
         r = layer_collect(s, &chain, NULL, err);
     }

@@ -141,7 +141,7 @@ int layer_rw_mount(struct layer_store *s, const char *name, int *ret_mount_fd, s
 
 int layer_rw_remove(struct layer_store *s, const char *name, struct err *err)
 {
-    struct digest chain;
+    struct digest chain = {0};
     int r = rw_chain(s, name, &chain, err);
 
     if (r == -ENOENT) {
