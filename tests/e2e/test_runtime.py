@@ -1,0 +1,393 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The OCI runtime as other engines call it: bundles, the life cycle, refusals.
+
+With E2E_ENGINE=dockerd the runtime is runc, whose words and states are what callers know.
+"""
+
+import json
+import os
+import pathlib
+import shutil
+import signal
+import socket
+import subprocess
+import uuid
+
+import pytest
+
+from support.daemon import DOCKERD, ENGINE, PATIENCE, RUNTIME, run, wait_for
+from support.images import busybox_rootfs
+
+RUNC = shutil.which("runc", path=f"{DOCKERD.parent}:/usr/sbin:/usr/bin")
+PROGRAM = RUNC if ENGINE == "dockerd" else str(RUNTIME)
+NAMESPACES = ["pid", "ipc", "uts", "mount", "network", "cgroup"]
+
+
+@pytest.fixture(scope="module")
+def unpacked(tmp_path_factory):
+    directory = tmp_path_factory.mktemp("rootfs")
+    run(["tar", "-x", "-C", directory], stdin=busybox_rootfs(), check=True)
+    for name in ("proc", "sys", "dev"):
+        (directory / name).mkdir()
+    directory.chmod(0o755)
+    return directory
+
+
+class Bundle:
+    """A bundle, the runtime's root directory, and a container's name; removed by close()."""
+
+    def __init__(self, directory, rootfs):
+        self.root, self.dir = directory / "state", directory / "bundle"
+        self.dir.mkdir()
+        self.id = "e2e-" + uuid.uuid4().hex[:12]
+        self.config = {
+            "ociVersion": "1.0.2", "hostname": "barge",
+            "root": {"path": str(rootfs), "readonly": True},
+            "process": {"args": ["sh"], "cwd": "/", "env": ["PATH=/bin", "HOME=/root"],
+                        "user": {"uid": 0, "gid": 0}, "terminal": False,
+                        "capabilities": {k: ["CAP_KILL", "CAP_CHOWN"]
+                                         for k in ("bounding", "effective", "permitted")},
+                        "noNewPrivileges": True},
+            "mounts": [
+                {"destination": "/proc", "type": "proc", "source": "proc"},
+                {"destination": "/dev", "type": "tmpfs", "source": "tmpfs",
+                 "options": ["nosuid", "mode=755"]},
+                {"destination": "/dev/pts", "type": "devpts", "source": "devpts",
+                 "options": ["newinstance", "ptmxmode=0666", "mode=0620"]},
+                {"destination": "/tmp", "type": "tmpfs", "source": "tmpfs"}],
+            "linux": {"namespaces": [{"type": n} for n in NAMESPACES],
+                      "cgroupsPath": f"/{self.id}", "resources": {},
+                      "maskedPaths": ["/proc/kcore"], "readonlyPaths": ["/proc/sys"]},
+        }
+
+    def write(self, *args, **process):
+        if args:
+            self.config["process"]["args"] = list(args)
+        self.config["process"].update(process)
+        (self.dir / "config.json").write_text(json.dumps(self.config))
+        return self
+
+    def argv(self, *args):
+        return [PROGRAM, "--root", str(self.root), *[str(a) for a in args]]
+
+    def __call__(self, *args, **kw):
+        return run(self.argv(*args), cwd=self.dir, timeout=PATIENCE, **kw)
+
+    def ok(self, *args, **kw):
+        return self(*args, check=True, **kw).stdout
+
+    def create(self, *args, check=True):
+        """create's standard streams become the container's, so they must be no pipes of ours."""
+        out = self.dir / "out"
+        with open(out, "ab") as file:
+            done = subprocess.run(self.argv("create", *args, self.id), cwd=self.dir, timeout=PATIENCE,
+                                  stdin=subprocess.DEVNULL, stdout=file, stderr=file, check=False)
+        assert done.returncode == 0 or not check, out.read_text()
+        return done.returncode
+
+    def out(self):
+        return (self.dir / "out").read_text()
+
+    def state(self):
+        return json.loads(self.ok("state", self.id))
+
+    def wait_status(self, status):
+        wait_for(lambda: self.state()["status"] == status, what=status)
+
+    def cgroups(self):
+        return [d for d, _, _ in os.walk("/sys/fs/cgroup") if os.path.basename(d) == self.id]
+
+    def close(self):
+        self("delete", "--force", self.id)
+        assert self.cgroups() == []
+
+
+@pytest.fixture
+def bundle(tmp_path, unpacked):
+    b = Bundle(tmp_path, unpacked)
+    mounts = pathlib.Path("/proc/self/mountinfo").read_text()
+    try:
+        yield b
+    finally:
+        b.close()
+    for line in pathlib.Path("/proc/self/mountinfo").read_text().splitlines():
+        assert str(tmp_path) not in line or line in mounts
+
+
+def test_run(bundle):
+    done = bundle.write("sh", "-c", "echo out; echo err >&2; exit 5")("run", bundle.id)
+    assert (done.returncode, done.stdout, done.stderr) == (5, "out\n", "err\n")
+    assert bundle("state", bundle.id).returncode == 1
+    assert not list(bundle.root.glob("*/*"))
+
+
+def test_run_gives_stdin_and_bundle_option(bundle):
+    bundle.write("cat")
+    done = run(bundle.argv("run", "--bundle", bundle.dir, bundle.id), stdin="through\n", cwd="/")
+    assert done.stdout == "through\n", done.stderr
+
+
+def test_what_the_process_finds(bundle):
+    bundle.write("sh", "-c", "hostname; echo $$; pwd; id -u; id -g; grep -E 'CapEff|NoNewPrivs' "
+                 "/proc/self/status; touch /x; echo y >/proc/sys/kernel/hostname; env",
+                 cwd="/tmp", user={"uid": 1000, "gid": 2000, "additionalGids": [5]},
+                 env=["PATH=/bin", "A=b"])
+    done = bundle("run", bundle.id)
+    lines = done.stdout.splitlines()
+    assert lines[:5] == ["barge", "1", "/tmp", "1000", "2000"]
+    assert "NoNewPrivs:\t1" in lines
+    assert "CapEff:\t0000000000000000" in lines
+    assert done.stderr.count("Read-only file system") == 2
+    assert {"A=b", "PATH=/bin"} <= set(lines)
+
+
+def test_namespaces(bundle):
+    out = bundle.write("sh", "-c", "for n in pid ipc uts mnt net; do readlink /proc/self/ns/$n; done").ok(
+        "run", bundle.id)
+    mine = {os.readlink(f"/proc/self/ns/{n}") for n in ("pid", "ipc", "uts", "mnt", "net")}
+    assert len(out.split()) == 5 and not mine & set(out.split())
+
+
+def test_life_cycle(bundle):
+    bundle.write("sh", "-c", "trap 'echo bye; exit 3' TERM; echo started; while :; do sleep 0.05; done")
+    bundle.create("--pid-file", bundle.dir / "pid")
+    state = bundle.state()
+    assert state["status"] == "created" and state["id"] == bundle.id
+    assert state["bundle"] == str(bundle.dir) and state["ociVersion"].startswith("1.")
+    assert int((bundle.dir / "pid").read_text()) == state["pid"]
+    assert bundle.out() == ""
+    assert bundle.create(check=False) != 0, "the name is taken"
+    bundle.ok("start", bundle.id)
+    assert bundle.state()["status"] == "running" and bundle.state()["pid"] == state["pid"]
+    wait_for(lambda: "started" in bundle.out(), what="output")
+    assert bundle("start", bundle.id).returncode == 1
+    done = bundle("delete", bundle.id)
+    assert done.returncode == 1 and "is not stopped: running" in done.stderr
+    bundle.ok("kill", bundle.id, "TERM")
+    bundle.wait_status("stopped")
+    assert bundle.out().endswith("started\nbye\n")
+    done = bundle("kill", bundle.id, "TERM")
+    assert done.returncode == 1 and "not running" in done.stderr
+    bundle.ok("delete", bundle.id)
+    done = bundle("state", bundle.id)
+    assert done.returncode == 1 and "does not exist" in done.stderr
+
+
+def test_kill_of_one_that_was_only_created(bundle):
+    bundle.write("sleep", "60").create()
+    bundle.ok("kill", bundle.id, "KILL")
+    bundle.wait_status("stopped")
+    bundle.ok("delete", bundle.id)
+
+
+def test_delete_forces(bundle):
+    bundle.write("sh", "-c", "trap '' TERM; while :; do sleep 1; done").create()
+    bundle.ok("start", bundle.id)
+    pid = bundle.state()["pid"]
+    bundle.ok("delete", "-f", bundle.id)
+    wait_for(lambda: not os.path.exists(f"/proc/{pid}") or "Z" in open(
+        f"/proc/{pid}/stat", encoding="utf-8").read().rsplit(")", 1)[1][:3], what="the end")
+    assert bundle("delete", "-f", bundle.id).returncode == 0, "nothing there is no error"
+
+
+def test_list(bundle):
+    bundle.write("sleep", "60").create()
+    bundle.ok("start", bundle.id)
+    rows = json.loads(bundle.ok("list", "-f", "json"))
+    assert [(r["id"], r["status"], r["pid"]) for r in rows] == \
+        [(bundle.id, "running", bundle.state()["pid"])]
+    assert bundle.ok("list", "-q").split() == [bundle.id]
+    header, row = bundle.ok("list").splitlines()
+    assert header.split()[:4] == ["ID", "PID", "STATUS", "BUNDLE"]
+    assert row.split()[0] == bundle.id and "running" in row
+
+
+def test_exec(bundle):
+    bundle.write("sleep", "60").create()
+    bundle.ok("start", bundle.id)
+    done = bundle("exec", bundle.id, "sh", "-c", "hostname; echo err >&2; exit 7")
+    assert (done.returncode, done.stdout, done.stderr) == (7, "barge\n", "err\n")
+    out = bundle.ok("exec", "--cwd", "/tmp", "--env", "A=b", "--user", "1000:2000", bundle.id, "sh", "-c",
+                    "pwd; echo $A; id -u; id -g")
+    assert out.split() == ["/tmp", "b", "1000", "2000"]
+    (bundle.dir / "p.json").write_text(json.dumps({
+        "args": ["sh", "-c", "echo $X; exit 4"], "cwd": "/", "env": ["PATH=/bin", "X=from file"],
+        "user": {"uid": 0, "gid": 0}}))
+    done = bundle("exec", "--process", bundle.dir / "p.json", bundle.id)
+    assert (done.returncode, done.stdout) == (4, "from file\n")
+    done = bundle("exec", bundle.id, "nope")
+    assert done.returncode in (1, 127, 255)
+    assert "nope" in done.stderr and "executable file not found in $PATH" in done.stderr
+    mine = {os.readlink(f"/proc/{bundle.state()['pid']}/ns/{n}") for n in ("pid", "mnt", "net")}
+    out = bundle.ok("exec", bundle.id, "sh", "-c", "for n in pid mnt net; do readlink /proc/self/ns/$n; done")
+    assert set(out.split()) == mine
+
+
+def test_exec_detached_writes_its_pid(bundle):
+    bundle.write("sleep", "60").create()
+    bundle.ok("start", bundle.id)
+    with open(os.devnull, "wb") as null:
+        subprocess.run(bundle.argv("exec", "-d", "--pid-file", bundle.dir / "epid", bundle.id, "sleep", "50"),
+                       cwd=bundle.dir, stdin=null, stdout=null, stderr=null, timeout=PATIENCE, check=True)
+    pid = int((bundle.dir / "epid").read_text())
+    assert b"sleep" in open(f"/proc/{pid}/cmdline", "rb").read()
+    assert os.readlink(f"/proc/{pid}/ns/pid") == os.readlink(f"/proc/{bundle.state()['pid']}/ns/pid")
+    assert str(pid) in bundle.ok("ps", bundle.id)
+
+
+def test_pause_and_resume(bundle):
+    bundle.write("sleep", "60").create()
+    bundle.ok("start", bundle.id)
+    bundle.ok("pause", bundle.id)
+    assert bundle.state()["status"] == "paused"
+    bundle.ok("resume", bundle.id)
+    assert bundle.state()["status"] == "running"
+
+
+def test_limits(bundle):
+    bundle.config["linux"]["resources"] = {
+        "memory": {"limit": 64 << 20}, "pids": {"limit": 9}, "cpu": {"quota": 50000, "period": 100000}}
+    bundle.write("sleep", "60").create()
+    found = {}
+    for group in bundle.cgroups():
+        for name in ("memory.max", "memory.limit_in_bytes", "pids.max", "cpu.max", "cpu.cfs_quota_us"):
+            if os.path.exists(f"{group}/{name}"):
+                found[name] = open(f"{group}/{name}", encoding="utf-8").read().split()[0]
+    assert str(64 << 20) in (found.get("memory.max"), found.get("memory.limit_in_bytes"))
+    assert found["pids.max"] == "9"
+    assert "50000" in (found.get("cpu.max"), found.get("cpu.cfs_quota_us"))
+    bundle.ok("start", bundle.id)
+    bundle.ok("update", "--pids-limit", "11", bundle.id)
+    assert any(open(f"{g}/pids.max", encoding="utf-8").read().strip() == "11"
+               for g in bundle.cgroups() if os.path.exists(f"{g}/pids.max"))
+
+
+def test_hooks_run_in_order(bundle):
+    log = bundle.dir / "hooks.log"
+
+    def hook(name):
+        return [{"path": "/bin/sh", "args": ["sh", "-c", f"cat >{bundle.dir}/{name}.json; echo {name} >>{log}"]}]
+    bundle.config["hooks"] = {name: hook(name) for name in
+                              ("prestart", "createRuntime", "poststart", "poststop")}
+    bundle.write("true").create()
+    assert log.read_text().split()[:2] == ["prestart", "createRuntime"]
+    state = json.loads((bundle.dir / "prestart.json").read_text())
+    assert state["id"] == bundle.id and state["pid"] > 0
+    bundle.ok("start", bundle.id)
+    bundle.wait_status("stopped")
+    bundle.ok("delete", bundle.id)
+    assert log.read_text().split() == ["prestart", "createRuntime", "poststart", "poststop"]
+
+
+def test_failing_hook_stops_the_start(bundle):
+    bundle.config["hooks"] = {"createRuntime": [{"path": "/bin/false"}]}
+    assert bundle.write("true").create(check=False) != 0
+    assert "hook" in bundle.out()
+    assert bundle("state", bundle.id).returncode == 1
+
+
+def test_console_socket(bundle, tmp_path):
+    path = str(tmp_path / "tty.sock")
+    server = socket.socket(socket.AF_UNIX)
+    server.bind(path)
+    server.listen()
+    server.settimeout(PATIENCE)
+    bundle.write("sh", "-c", "tty; read line; echo got $line", terminal=True)
+    bundle.create("--console-socket", path)
+    connection, _ = server.accept()
+    _, fds, _, _ = socket.recv_fds(connection, 4096, 1)
+    connection.close()
+    server.close()
+    bundle.ok("start", bundle.id)
+    with open(fds[0], "r+b", buffering=0) as terminal:
+        os.write(fds[0], b"hello\n")
+        seen = b""
+        while b"got hello" not in seen:
+            seen += terminal.read(4096)
+    assert b"/dev/pts/0" in seen or b"/dev/console" in seen
+    bundle.wait_status("stopped")
+
+
+def test_command_that_does_not_exist(bundle):
+    assert bundle.write("nope").create(check=False) != 0
+    assert "nope" in bundle.out() and "executable file not found in $PATH" in bundle.out()
+    assert bundle.cgroups() == []
+
+
+def change(path, value):
+    def do(config):
+        *way, last = path.split(".")
+        for key in way:
+            config = config[key]
+        config[last] = value
+    return do
+
+
+@pytest.mark.parametrize("breaking", [
+    change("linux.namespaces", [{"type": "warp"}]), change("process.args", []),
+    change("process.cwd", "relative"), change("root.path", "no-such-directory"),
+    change("process", None), change("ociVersion", 7),
+    change("mounts", [{"destination": "/m", "type": "bind", "source": "/no/such", "options": ["bind"]}]),
+    change("linux.resources", {"memory": {"limit": "lots"}}),
+], ids=["namespace", "no args", "relative cwd", "root", "no process", "version", "mount source", "limit"])
+def test_bad_configuration(bundle, breaking):
+    breaking(bundle.config)
+    (bundle.dir / "config.json").write_text(json.dumps(bundle.config))
+    assert bundle.create(check=False) != 0
+    assert bundle.out().strip()
+    assert bundle("state", bundle.id).returncode == 1
+
+
+def test_no_configuration(bundle):
+    done = bundle("run", bundle.id)
+    assert done.returncode == 1 and "config.json" in done.stderr
+    (bundle.dir / "config.json").write_text("{")
+    done = bundle("run", bundle.id)
+    assert done.returncode == 1 and done.stderr
+
+
+@pytest.mark.parametrize("name", ["../x", "a/b", "", ".", "..", "a b"])
+def test_bad_id(bundle, name):
+    bundle.write("true")
+    done = bundle("run", name)
+    assert done.returncode == 1 and done.stderr
+
+
+def test_errors_in_the_log(bundle):
+    log = bundle.dir / "log.json"
+    done = run([PROGRAM, "--root", bundle.root, "--log", log, "--log-format", "json", "state", "nobody"])
+    assert done.returncode == 1
+    line = json.loads(log.read_text().splitlines()[-1])
+    assert line["level"] == "error" and "does not exist" in line["msg"]
+
+
+def test_spec_runs(bundle, unpacked):
+    bundle.ok("spec")
+    config = json.loads((bundle.dir / "config.json").read_text())
+    assert config["process"]["args"] == ["sh"]
+    config["process"].update(args=["echo", "from spec"], terminal=False)
+    config["process"].pop("rlimits", None)
+    config["root"]["path"] = str(unpacked)
+    config["linux"]["cgroupsPath"] = f"/{bundle.id}"
+    (bundle.dir / "config.json").write_text(json.dumps(config))
+    assert bundle.ok("run", bundle.id) == "from spec\n"
+
+
+def test_version_and_features():
+    out = run([PROGRAM, "--version"], check=True).stdout
+    assert " version " in out and "spec: 1." in out
+    assert run([PROGRAM, "--no-such-flag"]).returncode != 0
+
+
+def test_signals_reach_the_process_of_run(bundle):
+    bundle.write("sh", "-c", "trap 'echo got; exit 9' INT; echo ready; while :; do sleep 0.05; done")
+    process = subprocess.Popen(bundle.argv("run", bundle.id), cwd=bundle.dir, stdin=subprocess.DEVNULL,
+                               stdout=subprocess.PIPE)
+    try:
+        assert process.stdout.readline() == b"ready\n"
+        process.send_signal(signal.SIGINT)
+        out, _ = process.communicate(timeout=PATIENCE)
+        assert (process.returncode, out) == (9, b"got\n")
+    finally:
+        process.kill()
+        process.communicate()
