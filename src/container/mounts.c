@@ -86,7 +86,9 @@ static int add_mount(json_t *list, json_t *m, const char *spec, struct err *err)
     size_t i;
 
     if (destination[0] != '/')
-        return INVALID("invalid mount path: '%s' mount path must be absolute", destination);
+        return INVALID("invalid volume specification: '%s': invalid mount config for type \"%s\": "
+                       "invalid mount path: '%s' mount path must be absolute",
+                       spec, json_str_or(m, "Type", ""), destination);
     if (str_eq(destination, "/"))
         return INVALID("invalid volume specification: '%s': invalid mount config for type \"%s\": "
                        "invalid specification: destination can't be '/'",

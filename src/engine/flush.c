@@ -47,20 +47,25 @@ static bool store_one(struct container *c, struct err *err)
     return container_store_state(c->engine->db, c->conf->id, &state, err) == 0 && sweep;
 }
 
-/* Removes the exec directory unless the container was started again meanwhile. */
+/* Removes the exec directory unless the container was started again meanwhile. Whoever holds `op`
+ * is starting or removing it, and cleans up himself: the writer waits for nobody. */
 static void sweep_exec_dir(struct container *c)
 {
-    _cleanup_free_ char *dir = NULL;
+    bool sweep;
 
-    LOCK_SCOPE(&c->op);
+    if (pthread_mutex_trylock(&c->op) != 0)
+        return;
     {
         LOCK_SCOPE(&c->lock);
-        if (!c->sweep || c->state.running || c->gone)
-            return;
-        c->sweep = false;
+        sweep = c->sweep && !c->state.running && !c->gone;
+        c->sweep = c->sweep && !sweep;
     }
-    dir = container_exec_dir(c->engine, c->conf->id);
-    (void)rm_rf_at(AT_FDCWD, dir);
+    if (sweep) {
+        _cleanup_free_ char *dir = container_exec_dir(c->engine, c->conf->id);
+
+        (void)rm_rf_at(AT_FDCWD, dir);
+    }
+    (void)pthread_mutex_unlock(&c->op);
 }
 
 void engine_store_state(struct container *c)

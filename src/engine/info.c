@@ -168,7 +168,6 @@ int engine_info(struct engine *e, json_t **ret, struct err *err)
     set_counts(e, o);
     json_set_str(o, "Driver", layer_store_driver(e->layers));
     json_set_take(o, "DriverStatus", layer_store_status(e->layers));
-    json_set_take(o, "SystemStatus", json_null());
     set_kernel(e, o);
     set_host(e, o);
     set_registry(o);
@@ -179,7 +178,6 @@ int engine_info(struct engine *e, json_t **ret, struct err *err)
     json_set_str(o, "DockerRootDir", e->data_root);
     json_set_str(o, "ServerVersion", LIGHTER_VERSION);
     json_set_bool(o, "ExperimentalBuild", e->experimental);
-    json_set_take(o, "DefaultAddressPools", json_array());
     LOCK_SCOPE(&e->settings_lock);
     json_set_bool(o, "Debug", e->debug);
     json_set_str(o, "LoggingDriver", e->log_driver ? e->log_driver : "json-file");
