@@ -90,7 +90,7 @@ static int find(struct client *c, const char *type, const char *name, bool size,
 struct sink {
     const char *format;
     struct buf out; /* the array's elements */
-    int n;
+    int n;          /* shown so far */
 };
 
 static int show(struct sink *k, const char *text, size_t len, struct err *err)
@@ -117,7 +117,7 @@ static int show(struct sink *k, const char *text, size_t len, struct err *err)
     int r = format_one(k->format, "", j, NULL, err);
     if (r < 0) {
         err_wrap(err, "template parsing error");
-        (void)printf("\n");
+        k->n--;
     }
     return r;
 }
@@ -130,6 +130,8 @@ static void finish(struct sink *k)
         (void)printf("[\n%s\n]\n", buf_str(&k->out));
     else if (str_eq(k->format, "json"))
         (void)printf("[%s]\n", buf_str(&k->out));
+    else if (k->n == 0)
+        (void)printf("\n");
     buf_done(&k->out);
 }
 

@@ -139,6 +139,10 @@ inspect -f '{{range .Config.Env}}x{{else}}none{{end}}{{/* c */}} {{- " t" -}}   
 inspect -f '{{printf "%5d|%-5s|%q|%v|%x" 3 "ab" "c\"" true 255}}' busybox
 inspect -f '{{$x := .Os}}{{if and (eq $x "linux") .Size}}Y{{else if false}}q{{else}}N{{end}} {{slice .Id 7 9}} {{split "a,b" ","}} {{join (split "a,b" ",") "-"}} {{title "abc def"}} {{pad "x" 1 2}}| {{truncate "abcdef" 3}}' busybox
 inspect -f '{{len .Foo}}' busybox
+inspect -f '{{.Foo}}' busybox nosuch
+inspect -f '{{.Id}}' nosuch
+inspect -f json nosuch
+inspect -f json busybox nosuch busybox
 inspect -f '{{.Id.Foo}}' busybox
 inspect -f '{{foo}}' busybox
 inspect -f '{{end}}' busybox
