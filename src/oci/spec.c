@@ -88,8 +88,9 @@ static char *fold_u64(const char *text, size_t len)
         char folded[24];
         size_t n = in_string ? 0 : strspn(text + i, "0123456789");
         if (n > 0) {
-            bool plain = (i == 0 || !strchr("-+.eE", text[i - 1])) && !strchr(".eE", text[i + n]);
-            bool fold = (plain || !text[i + n]) && fold_number(text + i, n, folded);
+            bool starts = i == 0 || !strchr("-+.eE", text[i - 1]);
+            bool ends = !text[i + n] || !strchr(".eE", text[i + n]);
+            bool fold = starts && ends && fold_number(text + i, n, folded);
             size_t k = fold ? strlen(folded) : n;
             memcpy(out + o, fold ? folded : text + i, k);
             o += k;

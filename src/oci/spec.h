@@ -80,12 +80,11 @@ struct oci_namespace {
 };
 
 struct oci_device {
-    char type; /* c, b, u, p */
     char *path;
     int64_t major, minor;
+    uint32_t mode, uid, gid;
     bool has_mode;
-    uint32_t mode;
-    uint32_t uid, gid;
+    char type; /* c, b, u, p */
 };
 
 /* Seconds and nanoseconds that a new time namespace's clock is ahead. */
@@ -96,9 +95,9 @@ struct oci_time_offset {
 };
 
 struct oci_device_rule {
-    bool allow;
-    char type;            /* a, c, b */
     int64_t major, minor; /* -1: any */
+    char type;            /* a, c, b */
+    bool allow;
     bool read, write, mknod;
 };
 

@@ -353,20 +353,19 @@ static int read_procs(int dir_fd, struct pid_list *list)
         return 0;
     if (r < 0)
         return r;
-    for (char *p = text; *p;) {
-        char *end;
-        long pid = strtol(p, &end, 10);
-        if (end == p)
-            break;
+    char *save = NULL;
+    for (char *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
+        int pid;
+        /* 0 stands for a process that this pid namespace does not see. */
+        if (parse_int(line, &pid) < 0 || pid <= 0)
+            continue;
         if (list->n == CGROUP_PIDS_MAX)
             return -E2BIG;
         if (list->n == list->cap) {
             list->cap = list->cap ? list->cap * 2 : 64;
             list->pids = xrealloc_array(list->pids, list->cap, sizeof(pid_t));
         }
-        if (pid > 0)
-            list->pids[list->n++] = (pid_t)pid;
-        p = *end ? end + 1 : end;
+        list->pids[list->n++] = (pid_t)pid;
     }
     return 0;
 }

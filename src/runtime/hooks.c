@@ -102,11 +102,12 @@ json_t *hooks_state_json(const struct oci_spec *spec, const struct hook_state *s
 static _noreturn_ void hook_child(const struct hook *h, int stdin_fd, const char *bundle)
 {
     char *const no_env[] = {NULL};
+    struct sigaction dfl = {.sa_handler = SIG_DFL};
     sigset_t none;
 
     (void)sigemptyset(&none);
     (void)sigprocmask(SIG_SETMASK, &none, NULL);
-    (void)signal(SIGPIPE, SIG_DFL);
+    (void)sigaction(SIGPIPE, &dfl, NULL);
     if (dup2(stdin_fd, 0) < 0 || process_close_fds(3, -1) < 0)
         _exit(126);
     if (!str_empty(bundle) && chdir(bundle) < 0)

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/resource.h>
 
 #include "base/fdutil.h"
@@ -42,9 +43,11 @@ int oom_score_apply(int proc_fd, pid_t pid, const struct oci_process *p, struct 
     int r = write_kernel_file_at(proc_fd, path, text);
     if (r >= 0)
         return 0;
-    if (r == -EACCES && read_file_at(proc_fd, path, 32, &now, NULL) == 0 &&
-        strtol(now, NULL, 10) == p->oom_score_adj)
-        return 0;
+    if (r == -EACCES && read_file_at(proc_fd, path, 32, &now, NULL) == 0) {
+        now[strcspn(now, "\n")] = '\0';
+        if (str_eq(now, text)) /* as it is already */
+            return 0;
+    }
     return err_errno(err, r, "set oom_score_adj to %s%s", text,
                      r == -EACCES ? " (lowering it needs CAP_SYS_RESOURCE)" : "");
 }

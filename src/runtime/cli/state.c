@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -99,6 +100,7 @@ static int load(struct state *s, struct err *err)
     s->created_nsec = json_i64_or(o, "created", 0);
     if ((r = load_spec(s, err)) < 0)
         return r;
+    assert(s->spec);
     const char *root = s->spec->root_path ? s->spec->root_path : "";
     s->rootfs = root[0] == '/' ? xstrdup(root) : xasprintf("%s/%s", s->bundle, root);
     return runtime_open(s->id, s->spec, s->bundle, s->pid, s->start_time, &s->c, err);
