@@ -18,13 +18,12 @@ struct container_spec_params {
     int rootfs_fd;               /* borrowed */
     const char *resolv_path, *hostname_path, *hosts_path;
     bool cgroup_v2;
-    uint64_t bounding_caps;      /* what can be given at all */
-    const char *cgroup_parent;   /* when the container has none of its own */
-    const char *init_path;       /* program bound to /sbin/docker-init with Init */
-    const char *shm_path;        /* shared /dev/shm of another container, or NULL */
-    bool no_new_privileges;      /* the daemon's default */
-    const char *pid_ns, *ipc_ns; /* paths of namespaces to join, or NULL */
-    bool network_given;          /* a network namespace is handed over: not "host" */
+    uint64_t bounding_caps;    /* what can be given at all */
+    const char *cgroup_parent; /* when the container has none of its own */
+    const char *init_path;     /* program bound to /sbin/docker-init with Init */
+    bool no_new_privileges;    /* the daemon's default */
+    const char *pid_ns;        /* path of a namespace to join, or NULL */
+    bool network_given;        /* a network namespace is handed over: not "host" */
 };
 
 /* The whole config.json; new object. */

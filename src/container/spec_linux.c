@@ -308,8 +308,6 @@ static void make_namespaces(const struct container_spec_params *p, json_t *linux
     }
     if (!str_eq(ipc, "host")) {
         ns = json_pack("{s:s}", "type", "ipc");
-        if (p->ipc_ns)
-            json_set_str(ns, "path", p->ipc_ns);
         (void)json_array_append_new(list, ns);
     }
     if (str_eq(json_str_or(p->host, "CgroupnsMode", ""), "private"))

@@ -77,9 +77,8 @@ static void add_shm(const struct container_spec_params *p, json_t *list, const c
 
     if (str_eq(ipc, "none"))
         return;
-    if (str_eq(ipc, "host") || p->shm_path) {
-        (void)json_array_append_new(list, mount_json("/dev/shm", "bind",
-                                                     p->shm_path ? p->shm_path : "/dev/shm",
+    if (str_eq(ipc, "host")) {
+        (void)json_array_append_new(list, mount_json("/dev/shm", "bind", "/dev/shm",
                                                      json_pack("[s,s]", "rbind", "rprivate")));
         return;
     }

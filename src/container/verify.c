@@ -216,7 +216,11 @@ static int verify_modes(const json_t *config, json_t *host, const struct contain
     bool privileged = json_bool_or(host, "Privileged", false);
     int r;
 
-    if ((r = verify_mode(json_str_or(host, "IpcMode", ""), "IPC", ipc, true, err)) < 0 ||
+    if (str_after(json_str_or(host, "IpcMode", ""), "container:"))
+        return err_set(err, ERR_UNSUPPORTED,
+                       "HostConfig.IpcMode: sharing the IPC namespace of another container is not "
+                       "supported by this version");
+    if ((r = verify_mode(json_str_or(host, "IpcMode", ""), "IPC", ipc, false, err)) < 0 ||
         (r = verify_mode(json_str_or(host, "PidMode", ""), "PID", pid, true, err)) < 0 ||
         (r = verify_mode(json_str_or(host, "UTSMode", ""), "UTS", host_only, false, err)) < 0 ||
         (r = verify_mode(json_str_or(host, "UsernsMode", ""), "userns", host_only, false, err)) <

@@ -117,7 +117,6 @@ static int resolve_modes(struct creation *cr, struct err *err)
     int r;
 
     if ((r = resolve_mode(cr->e, cr->rq.host, "NetworkMode", err)) < 0 ||
-        (r = resolve_mode(cr->e, cr->rq.host, "IpcMode", err)) < 0 ||
         (r = resolve_mode(cr->e, cr->rq.host, "PidMode", err)) < 0)
         return r;
     if (str_after(mode, "container:"))

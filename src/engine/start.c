@@ -141,18 +141,9 @@ static int make_bind_sources(const json_t *mounts, struct err *err)
 static int join_namespaces(struct engine *e, const json_t *host, struct container_spec_params *p,
                            struct err *err)
 {
-    const char *ipc = json_str_or(host, "IpcMode", ""), *pid = json_str_or(host, "PidMode", "");
+    const char *pid = json_str_or(host, "PidMode", "");
     int r;
 
-    if (str_after(ipc, "container:")) {
-        _cleanup_(container_view_unrefp)
-        struct container_view *v = NULL;
-
-        if ((r = joined(e, ipc, "IPC", &v, err)) < 0)
-            return r;
-        p->ipc_ns = xasprintf("/proc/%d/ns/ipc", v->state.pid);
-        p->shm_path = xasprintf("/proc/%d/root/dev/shm", v->state.pid);
-    }
     if (str_after(pid, "container:")) {
         _cleanup_(container_view_unrefp)
         struct container_view *v = NULL;
@@ -170,8 +161,6 @@ void container_spec_params_done(struct container_spec_params *p)
     free((char *)p->hostname_path);
     free((char *)p->hosts_path);
     free((char *)p->pid_ns);
-    free((char *)p->ipc_ns);
-    free((char *)p->shm_path);
 }
 
 int container_spec_params(struct engine *e, struct container *c, const json_t *config,

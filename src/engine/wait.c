@@ -18,7 +18,8 @@ void container_wake(struct container *c, bool exited, bool removed)
             continue;
         w->fired = true;
         w->exit_code = c->state.exit_code;
-        (void)snprintf(w->error, sizeof(w->error), "%s", c->state.error);
+        if (w->condition != WAIT_REMOVED)
+            (void)snprintf(w->error, sizeof(w->error), "%s", c->state.error);
         (void)!write(w->fd, &one, sizeof(one));
     }
     (void)pthread_cond_broadcast(&c->changed);
