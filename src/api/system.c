@@ -93,6 +93,9 @@ static int events(struct api_request *rq, struct err *err)
     if (since != 0 && until != 0 && since > until)
         return err_set(err, ERR_INVALID, "`since` time (%s) cannot be after `until` time (%s)",
                        api_param(rq, "since"), api_param(rq, "until"));
+    /* since=0 is a time too: everything that is still known */
+    if (since == 0 && !str_empty(api_param(rq, "since")))
+        since = 1;
     return engine_events(rq->engine, filters, since, until, api_stream_begin, &stream, err);
 }
 

@@ -185,9 +185,9 @@ int engine_container_kill(struct engine *e, const char *ref, const char *signal,
     struct container *c = NULL;
     int signo = SIGKILL, own = SIGTERM, r;
 
-    if (!str_empty(signal) && (r = container_signal_parse(signal, &signo, err)) < 0)
-        return r;
-    r = engine_lookup(e, ref, &c, err);
+    r = str_empty(signal) ? 0 : container_signal_parse(signal, &signo, err);
+    if (r == 0)
+        r = engine_lookup(e, ref, &c, err);
     if (r < 0) {
         err_wrap(err, "cannot kill container: %s", ref);
         return r;
