@@ -65,7 +65,7 @@ say "A container:"
     limit=$(cat /sys/fs/cgroup/memory.max 2>/dev/null || cat /sys/fs/cgroup/memory/memory.limit_in_bytes)
     echo "  host name     $(hostname)"
     echo "  user          $(id)"
-    echo "  process 1     $(tr "\0" " " </proc/1/cmdline | cut -c1-20)... as pid $$"
+    echo "  process 1     $(cat /proc/1/comm), this shell: pid $$"
     echo "  root          $(grep " / " /proc/mounts | cut -d" " -f1,3 | head -1), $(wc -l </proc/mounts) mounts"
     echo "  memory limit  $limit bytes"
     echo "  eth0          $(ip -4 -o addr show eth0 | sed "s/.*inet \([^ ]*\).*/\1/")"
