@@ -36,8 +36,8 @@ int cli_fail(const struct err *err)
 int cli_failf(const char *fmt, ...)
 {
     va_list ap;
-    va_start(ap, fmt);
     (void)fflush(stdout);
+    va_start(ap, fmt);
     (void)vfprintf(stderr, fmt, ap);
     (void)fputc('\n', stderr);
     va_end(ap);

@@ -27,8 +27,6 @@ static int print_one(const char *line, size_t len, FILE *out, char **last, struc
         return 0;
     if (text)
         (void)fputs(text, out);
-    else if (status && !json_object_get(m, "progressDetail"))
-        (void)fprintf(out, "%s%s%s\n", id, *id ? ": " : "", status);
     else if (status && json_object_size(json_object_get(m, "progressDetail")) == 0)
         (void)fprintf(out, "%s%s%s\n", id, *id ? ": " : "", status);
     (void)fflush(out);

@@ -387,7 +387,7 @@ static int run_node(struct eval *e, const struct tnode *n, json_t *dot)
     for (int i = 0; i < n->pipe->n_vars; i++)
         set_var(e, n->pipe->vars[i], v, n->pipe->assign);
     if (n->kind == NODE_ACTION) {
-        if (n->pipe->n_vars == 0 && v && json_is_null(v))
+        if (n->pipe->n_vars == 0 && json_is_null(v))
             (void)buf_adds(e->out, empty_of(n->pipe));
         else if (n->pipe->n_vars == 0)
             go_print(e->out, v);

@@ -357,7 +357,7 @@ static int parse_list(struct parser *p, struct tnode **ret, enum list_end *ret_e
 /* After "if", "range" or "with". */
 static int parse_control(struct parser *p, struct tnode *n, const char *word)
 {
-    enum list_end end;
+    enum list_end end = LIST_EOF;
     if (++p->depth > MAX_DEPTH)
         return fail(p, "max expression depth exceeded");
     int r = parse_pipe(p, word, false, &n->pipe);
@@ -484,7 +484,7 @@ int template_parse(const char *text, const char *name, struct template **ret, st
     t->name = xstrdup(name);
     t->text = xstrdup(text);
     struct parser p = {.t = t, .text = t->text, .err = err};
-    enum list_end end;
+    enum list_end end = LIST_EOF;
     int r = parse_list(&p, &t->nodes, &end);
     if (r < 0)
         return r;

@@ -279,7 +279,7 @@ static ssize_t read_bytes(struct http_conn *c, void *data, size_t len)
 
 static int next_chunk(struct http_conn *c)
 {
-    char line[CHUNK_LINE_MAX];
+    char line[CHUNK_LINE_MAX] = "";
     int r = read_line(c, line, sizeof(line));
     if (r < 0)
         return r;

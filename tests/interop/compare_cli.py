@@ -10,9 +10,11 @@ The daemon must have an image `busybox:latest`. Everything made is named cmp-* a
 """
 import argparse
 import difflib
+import os
 import pathlib
 import re
 import shlex
+import stat
 import subprocess
 import sys
 
@@ -226,6 +228,7 @@ events --since 1 --until 2
 events --since 1m --until 0s --filter event=rename --format '{{.Action}} {{.Type}}'
 save busybox -o /tmp/cmp-{n}.tar
 save busybox -o /tmp
+save busybox -o /tmp/cmp-device
 save nosuch -o /tmp/cmp-{n}.tar
 load -i /tmp/cmp-{n}.tar
 load -q -i /tmp/cmp-{n}.tar
@@ -325,6 +328,10 @@ def main():
     parser.add_argument("-v", action="store_true")
     parser.add_argument("filter", nargs="?", default="")
     args = parser.parse_args()
+    # A device like /dev/null, which `save` must leave alone.
+    device = pathlib.Path("/tmp/cmp-device")
+    device.unlink(missing_ok=True)
+    os.mknod(device, 0o666 | stat.S_IFCHR, os.makedev(1, 3))
     passed = failed = 0
     for raw in CASES.strip().splitlines():
         mark, line = (raw[0], raw[2:]) if raw[:2] in ("! ", "+ ") else ("", raw)
@@ -341,6 +348,10 @@ def main():
     for command in HELP:
         ok = compare_help(args, command)
         passed, failed = passed + ok, failed + (not ok)
+    if not device.is_char_device():
+        print("DIFF save replaced a device")
+        failed += 1
+    device.unlink(missing_ok=True)
     for name in ("cmp-d", "cmp-l"):
         run([args.docker, "-H", args.host, "rm", "-f", "-v"] + [f"{name}{i}" for i in range(5)])
         pathlib.Path(f"/tmp/cmp-{name}.tar").unlink(missing_ok=True)
