@@ -215,19 +215,24 @@ int oci_process_parse_text(const char *data, size_t len, struct oci_process *ret
     return doc ? oci_process_parse(doc, ret, err) : -EINVAL;
 }
 
-int oci_spec_parse(const char *data, size_t len, struct oci_spec **ret, struct err *err)
+int oci_spec_from_json(json_t *doc, struct oci_spec **ret, struct err *err)
 {
-    _cleanup_json_ json_t *doc = parse_text(data, len, "config.json", err);
-    if (!doc)
-        return -EINVAL;
     _cleanup_(oci_spec_freep)
     struct oci_spec *spec = XNEW(struct oci_spec);
     int r = parse_spec(doc, spec, err);
+
     if (r < 0)
         return r;
     spec->raw = json_incref(doc);
     *ret = TAKE_PTR(spec);
     return 0;
+}
+
+int oci_spec_parse(const char *data, size_t len, struct oci_spec **ret, struct err *err)
+{
+    _cleanup_json_ json_t *doc = parse_text(data, len, "config.json", err);
+
+    return doc ? oci_spec_from_json(doc, ret, err) : -EINVAL;
 }
 
 void oci_spec_free(struct oci_spec *spec)

@@ -151,6 +151,8 @@ struct oci_spec {
 
 /* Parses a config.json text. ERR_INVALID names the field. */
 int oci_spec_parse(const char *data, size_t len, struct oci_spec **ret, struct err *err);
+/* The same from the parsed document, which is referenced. */
+int oci_spec_from_json(json_t *doc, struct oci_spec **ret, struct err *err);
 void oci_spec_free(struct oci_spec *spec);
 DEFINE_CLEANUP(struct oci_spec *, oci_spec_free);
 /* Reads linux.resources alone, as `update` takes it; fields absent are unset. */

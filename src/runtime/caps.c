@@ -9,7 +9,7 @@
 
 #define CAPS_MAX 63
 
-uint64_t caps_available(void)
+uint64_t caps_available(uint64_t *ret_bounding)
 {
     struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
     struct __user_cap_data_struct data[2] = {{0}};
@@ -22,6 +22,7 @@ uint64_t caps_available(void)
         if (r > 0)
             bounding |= UINT64_C(1) << i;
     }
+    *ret_bounding = bounding;
     if (syscall(SYS_capget, &header, data) < 0)
         return 0;
     return bounding & (data[0].permitted | (uint64_t)data[1].permitted << 32);
@@ -40,17 +41,11 @@ struct oci_capabilities caps_limit(const struct oci_capabilities *want, uint64_t
     return c;
 }
 
-int caps_drop_bounding(uint64_t keep, struct err *err)
+int caps_drop_bounding(uint64_t drop, struct err *err)
 {
-    for (unsigned i = 0; i <= CAPS_MAX; i++) {
-        if (keep & (UINT64_C(1) << i))
-            continue;
-        int r = prctl(PR_CAPBSET_READ, (unsigned long)i, 0, 0, 0);
-        if (r < 0)
-            break; /* beyond what this kernel knows */
-        if (r > 0 && prctl(PR_CAPBSET_DROP, (unsigned long)i, 0, 0, 0) < 0)
+    for (unsigned i = 0; i <= CAPS_MAX; i++)
+        if ((drop & (UINT64_C(1) << i)) && prctl(PR_CAPBSET_DROP, (unsigned long)i, 0, 0, 0) < 0)
             return err_errno(err, errno, "drop capability %u from the bounding set", i);
-    }
     return 0;
 }
 

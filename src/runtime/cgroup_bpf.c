@@ -17,6 +17,8 @@
 #include "base/alloc.h"
 #include "runtime/cgroup.h"
 
+#define ACCESS_ALL (BPF_DEVCG_ACC_MKNOD | BPF_DEVCG_ACC_READ | BPF_DEVCG_ACC_WRITE)
+
 enum { R_ACCESS = BPF_REG_2, R_TYPE = BPF_REG_3, R_MAJOR = BPF_REG_4, R_MINOR = BPF_REG_5 };
 
 struct program {
@@ -52,37 +54,94 @@ static void emit_prologue(struct program *p)
     emit(p, BPF_LDX | BPF_MEM | BPF_W, R_MINOR, BPF_REG_1, 8, 0);
 }
 
-/* A compare whose jump over the rule's rest is filled in by emit_rule(). */
-static void emit_match(struct program *p, uint8_t reg, int64_t value)
+static int32_t access_bits(const struct oci_device_rule *rule)
 {
-    emit(p, BPF_JMP32 | BPF_JNE | BPF_K, reg, 0, 0, (int32_t)(uint32_t)value);
+    return (rule->mknod ? BPF_DEVCG_ACC_MKNOD : 0) | (rule->read ? BPF_DEVCG_ACC_READ : 0) |
+           (rule->write ? BPF_DEVCG_ACC_WRITE : 0);
 }
 
-static void emit_rule(struct program *p, const struct oci_device_rule *rule)
+/* Lets the jumps in [first, end) go to the end of the program as it is now. */
+static void land_here(struct program *p, size_t first, size_t end)
 {
-    size_t start = p->n;
-    int32_t bits = (rule->mknod ? BPF_DEVCG_ACC_MKNOD : 0) | (rule->read ? BPF_DEVCG_ACC_READ : 0) |
-                   (rule->write ? BPF_DEVCG_ACC_WRITE : 0);
+    for (size_t i = first; i < end; i++)
+        p->insns[i].off = (int16_t)(p->n - i - 1);
+}
 
-    if (rule->type != 'a')
-        emit_match(p, R_TYPE, rule->type == 'b' ? BPF_DEVCG_DEV_BLOCK : BPF_DEVCG_DEV_CHAR);
+static void emit_number_tests(struct program *p, const struct oci_device_rule *rule)
+{
     if (rule->major >= 0)
-        emit_match(p, R_MAJOR, rule->major);
+        emit(p, BPF_JMP32 | BPF_JNE | BPF_K, R_MAJOR, 0, 0, (int32_t)(uint32_t)rule->major);
     if (rule->minor >= 0)
-        emit_match(p, R_MINOR, rule->minor);
-    size_t tests = p->n;
-    if (rule->allow) {
-        emit(p, BPF_ALU | BPF_AND | BPF_K, R_ACCESS, 0, 0, ~bits);
+        emit(p, BPF_JMP32 | BPF_JNE | BPF_K, R_MINOR, 0, 0, (int32_t)(uint32_t)rule->minor);
+}
+
+/* What happens to a device that the rule is about. */
+static void emit_verdict(struct program *p, const struct oci_device_rule *rule)
+{
+    if (rule->allow && access_bits(rule) == ACCESS_ALL) {
+        emit_return(p, 1);
+    } else if (rule->allow) {
+        emit(p, BPF_ALU | BPF_AND | BPF_K, R_ACCESS, 0, 0, ~access_bits(rule));
         emit(p, BPF_JMP32 | BPF_JNE | BPF_K, R_ACCESS, 0, 2, 0);
         emit_return(p, 1);
     } else {
         emit(p, BPF_ALU | BPF_MOV | BPF_X, BPF_REG_0, R_ACCESS, 0, 0);
-        emit(p, BPF_ALU | BPF_AND | BPF_K, BPF_REG_0, 0, 0, bits);
+        emit(p, BPF_ALU | BPF_AND | BPF_K, BPF_REG_0, 0, 0, access_bits(rule));
         emit(p, BPF_JMP32 | BPF_JEQ | BPF_K, BPF_REG_0, 0, 2, 0);
         emit_return(p, 0);
     }
-    for (size_t i = start; i < tests; i++)
-        p->insns[i].off = (int16_t)(p->n - i - 1);
+}
+
+/* The rules [first, end) are of one type: from the last to the first, behind one test of the type.
+ * Every branch costs time when the kernel verifies the program, which is at each start. */
+static void emit_group(struct program *p, const struct oci_device_rule *rules, size_t first,
+                       size_t end)
+{
+    char type = rules[first].type;
+    size_t start = p->n;
+
+    if (type != 'a')
+        emit(p, BPF_JMP32 | BPF_JNE | BPF_K, R_TYPE, 0, 0,
+             type == 'b' ? BPF_DEVCG_DEV_BLOCK : BPF_DEVCG_DEV_CHAR);
+    for (size_t i = end; i > first; i--) {
+        size_t tests = p->n;
+        emit_number_tests(p, &rules[i - 1]);
+        size_t verdict = p->n;
+        emit_verdict(p, &rules[i - 1]);
+        land_here(p, tests, verdict);
+    }
+    if (type != 'a')
+        land_here(p, start, start + 1);
+}
+
+/* True for a rule that decides about every device and access. */
+static bool decides_all(const struct oci_device_rule *rule)
+{
+    return rule->type == 'a' && rule->major < 0 && rule->minor < 0 &&
+           access_bits(rule) == ACCESS_ALL;
+}
+
+static void emit_program(struct program *p, const struct oci_device_rule *rules, size_t n)
+{
+    size_t first = 0;
+    bool otherwise = false;
+
+    /* The last all-embracing rule decides what the later ones leave, and makes the earlier ones
+     * void. */
+    for (size_t i = 0; i < n; i++)
+        if (decides_all(&rules[i])) {
+            first = i + 1;
+            otherwise = rules[i].allow;
+        }
+    emit_prologue(p);
+    for (size_t end = n; end > first;) {
+        size_t start = end - 1;
+        while (start > first && rules[start - 1].type == rules[end - 1].type)
+            start--;
+        emit_group(p, rules, start, end);
+        end = start;
+    }
+    emit_return(p, otherwise);
 }
 
 static int sys_bpf(int cmd, union bpf_attr *attr)
@@ -131,7 +190,7 @@ static bool allows_all(const struct oci_device_rule *rules, size_t n)
     for (size_t i = 0; i < n; i++)
         if (!rules[i].allow)
             all = false;
-        else if (rules[i].type == 'a' && rules[i].read && rules[i].write && rules[i].mknod)
+        else if (decides_all(&rules[i]))
             all = true;
     return all;
 }
@@ -144,10 +203,7 @@ int cgroup_bpf_attach(int dir_fd, const struct oci_device_rule *rules, size_t n,
     _cleanup_close_ int old = attached(dir_fd);
     if (old < 0 && allows_all(rules, n))
         return 0;
-    emit_prologue(&p);
-    for (size_t i = n; i > 0; i--)
-        emit_rule(&p, &rules[i - 1]);
-    emit_return(&p, 0);
+    emit_program(&p, rules, n);
     int fd = load(&p);
     free(p.insns);
     if (fd < 0)

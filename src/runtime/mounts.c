@@ -181,11 +181,9 @@ static int mount_one(struct init_ctx *ctx, const struct oci_mount *m, int idmap_
         if (fd < 0)
             return fd;
     }
-    target = rootfs_target(ctx, m->destination, dir, err);
+    target = rootfs_target(ctx, m->destination, dir, where, err);
     if (target < 0)
         return target;
-    if ((r = fd_path(target, where, sizeof(where))) < 0)
-        return err_errno(err, r, "mount destination %s", m->destination);
     if (str_eq(where, "/"))
         return err_set(err, ERR_INVALID, "a mount cannot replace the root");
     if ((r = check_proc(where, m, fd, err)) < 0)

@@ -150,7 +150,7 @@ static int cwd_error(const char *cwd, int code, struct err *err)
     return code;
 }
 
-static int set_identity(struct process *p, struct err *err)
+static int set_identity(struct process *p, uint64_t drop, struct err *err)
 {
     const struct oci_user *u = &p->spec->user;
     size_t n = u->n_additional_gids;
@@ -159,8 +159,9 @@ static int set_identity(struct process *p, struct err *err)
         return err_errno(err, errno, "set additional groups");
     if (setresgid(u->gid, u->gid, u->gid) < 0)
         return err_errno(err, errno, "set gid %u", u->gid);
-    if (caps_drop_bounding(p->caps.bounding, err) < 0)
-        return err ? err->code : -EPERM;
+    int r = caps_drop_bounding(drop, err);
+    if (r < 0)
+        return r;
     if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0)
         return err_errno(err, errno, "keep capabilities");
     if (setresuid(u->uid, u->uid, u->uid) < 0)
@@ -173,9 +174,10 @@ static int set_identity(struct process *p, struct err *err)
 int process_prepare(struct process *p, struct err *err)
 {
     const struct oci_process *s = p->spec;
+    uint64_t bounding = 0;
     int r;
 
-    p->available = caps_available();
+    p->available = caps_available(&bounding);
     p->caps = caps_limit(&s->caps, p->available);
     p->env = strv_copy(s->env);
     if (!env_get(p->env, "HOME")) {
@@ -185,7 +187,7 @@ int process_prepare(struct process *p, struct err *err)
     /* Tried with both identities: it may be open to root alone (then the user's process starts in
      * it), or to the user alone (a network file system that squashes root). */
     int entered = enter_cwd(s->cwd);
-    if ((r = set_identity(p, err)) < 0 ||
+    if ((r = set_identity(p, bounding & ~p->caps.bounding, err)) < 0 ||
         (r = caps_set(p->available, p->caps.effective, 0, err)) < 0)
         return r;
     if (entered < 0 && (entered = enter_cwd(s->cwd)) < 0)
@@ -221,8 +223,12 @@ static void reset_signals(void)
     struct sigaction dfl = {.sa_handler = SIG_DFL};
     sigset_t none;
 
-    for (int i = 1; i < NSIG; i++)
-        (void)sigaction(i, &dfl, NULL);
+    /* Handlers end at execve(); what is ignored stays so, unless reset. */
+    for (int i = 1; i < NSIG; i++) {
+        struct sigaction now;
+        if (sigaction(i, NULL, &now) == 0 && now.sa_handler == SIG_IGN)
+            (void)sigaction(i, &dfl, NULL);
+    }
     (void)sigemptyset(&none);
     (void)sigprocmask(SIG_SETMASK, &none, NULL);
 }

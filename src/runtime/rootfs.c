@@ -161,16 +161,29 @@ static int make_file(int root_fd, const char *path, unsigned links)
     return open_in_root(root_fd, clean, O_PATH, 0);
 }
 
-int rootfs_target(struct init_ctx *ctx, const char *path, bool dir, struct err *err)
+int rootfs_target(struct init_ctx *ctx, const char *path, bool dir, char where[static PATH_MAX],
+                  struct err *err)
 {
     _cleanup_free_ char *absolute = xasprintf("/%s", path);
-    int fd = open_in_root(ctx->root_fd, absolute, O_PATH, 0);
+    _cleanup_free_ char *clean = path_clean(absolute);
 
+    if (strlen(clean) >= PATH_MAX)
+        return err_errno(err, ENAMETOOLONG, "mount destination %s", path);
+    /* Mostly there is no link on the way, and then the place is what its name says. */
+    int fd = open_beneath(ctx->root_fd, clean, O_PATH, 0);
+    if (fd >= 0) {
+        memcpy(where, clean, strlen(clean) + 1);
+        return fd;
+    }
+    fd = open_in_root(ctx->root_fd, absolute, O_PATH, 0);
     if (fd == -ENOENT)
         fd = dir ? make_dir(ctx->root_fd, absolute, 40) : make_file(ctx->root_fd, absolute, 40);
-    if (fd < 0)
-        return err_errno(err, fd, "create mount destination for %s", path);
-    return fd;
+    int r = fd < 0 ? fd : fd_path(fd, where, PATH_MAX);
+    if (r == 0)
+        return fd;
+    if (fd >= 0)
+        close_fd(fd);
+    return err_errno(err, r, "create mount destination for %s", path);
 }
 
 static int enter_by_pivot(int root_fd)

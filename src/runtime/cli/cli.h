@@ -3,8 +3,8 @@
 
 /* lighter-runtime: the OCI runtime command line, as containerd and podman drive it.
  *
- * One process for each command. What outlives it is a directory <root>/<id>: state.json, a copy of
- * config.json, and start.sock while the container waits to be started. */
+ * One process for each command. What outlives it is a directory <root>/<id>: state.json with a
+ * copy of config.json, and start.sock while the container waits to be started. */
 
 #include "base/err.h"
 #include "base/macros.h"

@@ -15,7 +15,7 @@
 #include "base/timeutil.h"
 #include "runtime/cli/cli.h"
 
-#define STATE_MAX (64 * KIB)
+#define STATE_MAX (LIMIT_OCI_CONFIG_BYTES + 64 * KIB)
 
 bool state_id_valid(const char *id)
 {
@@ -61,24 +61,11 @@ int state_save(int dir_fd, const char *id, const char *bundle, const struct oci_
     json_set_i64(o, "pid", pid);
     json_set_i64(o, "startTime", (int64_t)start_time);
     json_set_i64(o, "created", now_nsec());
-    _cleanup_free_ char *config = json_print(spec->raw);
-    if ((r = write_file_at(dir_fd, "config.json", config, strlen(config), 0600)) < 0)
-        return err_errno(err, r, "save config.json");
+    json_set_take(o, "config", json_incref(spec->raw));
     _cleanup_free_ char *text = json_print(o);
     if ((r = replace_file_at(dir_fd, "state.json", text, strlen(text), 0600, false)) < 0)
         return err_errno(err, r, "save state.json");
     return 0;
-}
-
-static int load_spec(struct state *s, struct err *err)
-{
-    _cleanup_free_ char *text = NULL;
-    size_t len = 0;
-    int r = read_file_at(s->dir_fd, "config.json", LIMIT_OCI_CONFIG_BYTES, &text, &len);
-
-    if (r < 0)
-        return err_errno(err, r, "read config.json of container %s", s->id);
-    return oci_spec_parse(text, len, &s->spec, err);
 }
 
 static int load(struct state *s, struct err *err)
@@ -98,7 +85,7 @@ static int load(struct state *s, struct err *err)
     s->pid = (pid_t)json_i64_or(o, "pid", 0);
     s->start_time = (uint64_t)json_i64_or(o, "startTime", 0);
     s->created_nsec = json_i64_or(o, "created", 0);
-    if ((r = load_spec(s, err)) < 0)
+    if ((r = oci_spec_from_json(json_object_get(o, "config"), &s->spec, err)) < 0)
         return r;
     assert(s->spec);
     const char *root = s->spec->root_path ? s->spec->root_path : "";
