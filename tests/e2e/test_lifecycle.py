@@ -110,7 +110,7 @@ def test_pause(daemon, cli):
     done = cli("exec", "pau", "true")
     assert done.returncode == 1 and "is paused" in done.stderr
     assert daemon.container_pid("pau") == pid
-    cli.ok("unpause", "p")
+    cli.ok("unpause", "pau")
     wait_for(lambda: len(cli.ok("logs", "pau").splitlines()) > count + 2, what="more output")
 
 

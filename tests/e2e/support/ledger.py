@@ -3,6 +3,7 @@
 
 import os
 import pathlib
+import re
 import time
 
 from . import sweep
@@ -41,7 +42,9 @@ class Ledger:
             "processes": set(sweep.processes(d).values()),
             "namespaces held": _namespaces(d.pid),
             "interfaces": {line.split(":")[1].strip().split("@")[0] for line in links},
-            "nft objects": set(d.in_netns("nft", "-a", "list", "ruleset").splitlines()),
+            # a new daemon makes its table anew: the table's own handle says nothing
+            "nft objects": {re.sub(r"^(table .*) # handle \d+$", r"\1", line)
+                            for line in d.in_netns("nft", "-a", "list", "ruleset").splitlines()},
             "exec root": {p.name for p in d.exec.rglob("*") if len(p.name) >= 64},
             "containers": _names(d.data / "containers"),
             "layers": _names(d.data / "overlay2"),
