@@ -63,7 +63,7 @@ static int check(const struct runtime_create_params *p, struct creation *k, stru
     if ((r = sysctl_check(spec, net_own, err)) < 0 || (r = hooks_check(spec, err)) < 0 ||
         (r = lsm_check(&spec->process, k->proc_fd, err)) < 0)
         return r;
-    return 0;
+    return spec->seccomp ? seccomp_flags(spec->seccomp, &k->c->seccomp_flags, err) : 0;
 }
 
 static int open_idmaps(struct creation *k, const struct oci_spec *spec, struct err *err)
@@ -129,6 +129,7 @@ static int spawn(struct creation *k, struct err *err)
             .console_fd = -1,
             .in_userns = k->plan.any_user,
             .in_v2 = k->in_v2,
+            .seccomp_flags = c->seccomp_flags,
         };
         close_fd(k->sync[0]);
         init_main(&ctx);
@@ -163,10 +164,9 @@ static int serve_child(struct creation *k, struct err *err)
     (void)sync_send(c->sync_fd, SYNC_CGROUP, (uint32_t)c->pid, -1);
     if (c->seccomp_fd >= 0 || !spec->seccomp)
         return 0;
-    if ((r = seccomp_flags(spec->seccomp, &c->seccomp_flags, err)) < 0 ||
-        (r = seccomp_compile(spec->seccomp, &c->seccomp_fd, err)) < 0)
+    if ((r = seccomp_compile(spec->seccomp, &c->seccomp_fd, err)) < 0)
         return r;
-    (void)sync_send(c->sync_fd, SYNC_SECCOMP, c->seccomp_flags, c->seccomp_fd);
+    (void)sync_send(c->sync_fd, SYNC_SECCOMP, 0, c->seccomp_fd);
     return 0;
 }
 

@@ -198,11 +198,18 @@ static int need_seccomp(struct runtime_container *c, struct err *err)
 {
     int r;
 
-    if (c->seccomp_fd >= 0 || !c->spec->seccomp)
+    if (!c->spec->seccomp)
         return 0;
     if ((r = seccomp_flags(c->spec->seccomp, &c->seccomp_flags, err)) < 0)
         return r;
-    return seccomp_compile(c->spec->seccomp, &c->seccomp_fd, err);
+    return c->seccomp_fd >= 0 ? 0 : seccomp_compile(c->spec->seccomp, &c->seccomp_fd, err);
+}
+
+void runtime_use_seccomp(struct runtime_container *c, int fd)
+{
+    if (c->seccomp_fd >= 0)
+        close_fd(c->seccomp_fd);
+    c->seccomp_fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
 }
 
 static int run(struct exec *x, pid_t *ret_pid, int *ret_console, struct err *err)

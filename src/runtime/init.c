@@ -212,18 +212,16 @@ static int run(struct init_ctx *ctx, struct err *err)
         .spec = &ctx->spec->process,
         .proc_fd = ctx->host_proc_fd,
         .seccomp_fd = ctx->params->seccomp_fd,
+        .seccomp_flags = ctx->seccomp_flags,
         .preserve_fds = alone ? alone->preserve_fds : 0,
     };
-    uint32_t flags = 0;
     int r;
 
     if ((r = build(ctx, err)) < 0)
         return r;
-    if (ctx->spec->seccomp && ctx->params->seccomp_fd < 0) {
-        if ((r = sync_expect(ctx->sync_fd, SYNC_SECCOMP, &flags, &p.seccomp_fd, err)) < 0)
-            return r;
-        p.seccomp_flags = flags;
-    }
+    if (ctx->spec->seccomp && ctx->params->seccomp_fd < 0 &&
+        (r = sync_expect(ctx->sync_fd, SYNC_SECCOMP, NULL, &p.seccomp_fd, err)) < 0)
+        return r;
     if ((r = process_prepare(&p, err)) < 0)
         return r;
     if ((r = sync_send(ctx->sync_fd, SYNC_READY, 0, -1)) < 0)

@@ -39,7 +39,6 @@ struct init_ctx {
     int root_fd;      /* O_PATH on the mounted root */
     int null_fd;      /* the host's verified /dev/null, O_PATH */
     int console_fd;   /* slave, or -1 */
-    int seccomp_fd;
     unsigned seccomp_flags;
     pid_t host_pid;   /* own pid as the parent sees it; set when the parent said so */
     bool in_userns;   /* not in the initial user namespace: device nodes are bound */

@@ -34,7 +34,7 @@ struct runtime_create_params {
     int rootfs_fd;  /* borrowed; detached mount (fsmount, open_tree) to use as the root, or -1 */
     int netns_fd;   /* borrowed; network namespace to join instead of the spec's, or -1 */
     int seccomp_fd; /* borrowed; memfd with a compiled filter (struct sock_filter[]) used instead
-                       of linux.seccomp, or -1 */
+                       of compiling linux.seccomp, or -1 */
     int stdio[3];   /* borrowed; for the init process when process.terminal is false */
     const char *console_size;                    /* reserved for the spec's consoleSize; NULL */
     const struct runtime_standalone *standalone; /* borrowed; NULL: none of it */
@@ -61,6 +61,9 @@ int runtime_pidfd(const struct runtime_container *c);
 /* The pty master when process.terminal is true (owned by the caller, -1 when taken or none). */
 int runtime_take_console(struct runtime_container *c);
 
+/* For a container found again: the compiled filter (borrowed) for runtime_exec(), which would
+ * compile linux.seccomp itself otherwise. */
+void runtime_use_seccomp(struct runtime_container *c, int fd);
 /* Starts another process in the container's namespaces and cgroup, without another program's help.
  * stdio is used when process->terminal is false; otherwise *ret_console is the pty master. The new
  * process becomes a child of the caller (or of its subreaper). Texts as runtime_create(). */

@@ -11,7 +11,7 @@
 enum sync_kind {
     SYNC_MAPPED = 1, /* parent: id maps are written */
     SYNC_CGROUP,     /* parent: the cgroups are there; value: the child's pid */
-    SYNC_SECCOMP,    /* parent: fd is the filter; value: its flags */
+    SYNC_SECCOMP,    /* parent: fd is the filter */
     SYNC_CONSOLE,    /* child: fd is the pty master */
     SYNC_HOOKS,      /* child: run the hooks of the runtime namespace */
     SYNC_READY,      /* child: waits to be started */

@@ -89,10 +89,16 @@ char *state_start_path(const struct cli *cli, const char *id);
 /* Reads <bundle>/config.json. */
 int bundle_read(int bundle_fd, struct oci_spec **ret, struct err *err);
 
+/* The compiled filter of linux.seccomp, from the cache or into it (filter_cache.c): *ret_fd is an
+ * owned descriptor, or -1 when the spec has none. */
+int filter_get(const struct cli *cli, const struct oci_spec *spec, int *ret_fd, struct err *err);
+
 /* Attached terminals and exit codes (relay.c). */
 
 /* Sends a pty master to whoever listens on the --console-socket. */
 int relay_send_console(const char *socket_path, int master, struct err *err);
+/* Keeps signals for relay_wait: called before the process exists, so that none ends us instead. */
+int relay_hold_signals(struct err *err);
 /* Copies between this terminal (or pipes) and the master until pid ends, passing signals and sizes
  * on; master -1: only waits and passes signals. Returns the exit status, 128+n for signals. */
 int relay_wait(pid_t pid, int master, struct err *err);

@@ -22,7 +22,7 @@ struct create_options {
 struct new_container {
     const char *id; /* borrowed */
     char bundle[PATH_MAX];
-    int bundle_fd, dir_fd, start_fd; /* owned */
+    int bundle_fd, dir_fd, start_fd, seccomp_fd; /* owned */
     uint32_t preserve_fds;
     struct oci_spec *spec;       /* owned */
     struct runtime_container *c; /* owned */
@@ -38,6 +38,8 @@ static void new_container_done(struct new_container *n)
         close_fd(n->dir_fd);
     if (n->start_fd >= 0)
         close_fd(n->start_fd);
+    if (n->seccomp_fd >= 0)
+        close_fd(n->seccomp_fd);
 }
 
 static int open_bundle(struct new_container *n, const struct create_options *o, struct err *err)
@@ -82,7 +84,8 @@ static int make(struct cli *cli, struct new_container *n, const struct create_op
 {
     int r;
 
-    if ((r = open_bundle(n, o, err)) < 0 || (r = check_options(n, o, detached, err)) < 0)
+    if ((r = open_bundle(n, o, err)) < 0 || (r = check_options(n, o, detached, err)) < 0 ||
+        (r = filter_get(cli, n->spec, &n->seccomp_fd, err)) < 0)
         return r;
     n->dir_fd = state_dir_new(cli, n->id, err);
     if (n->dir_fd < 0)
@@ -106,7 +109,7 @@ static int make(struct cli *cli, struct new_container *n, const struct create_op
         .bundle_fd = n->bundle_fd,
         .rootfs_fd = -1,
         .netns_fd = -1,
-        .seccomp_fd = -1,
+        .seccomp_fd = n->seccomp_fd,
         .stdio = {0, 1, 2},
         .standalone = &alone,
     };
@@ -155,7 +158,8 @@ static int parse(int argc, char **argv, struct create_options *o, bool run, stru
         return i;
     if (argc - i != 1)
         return err_set(err, ERR_INVALID, "\"%s\" requires exactly 1 argument(s)", argv[0]);
-    *n = (struct new_container){.id = argv[i], .bundle_fd = -1, .dir_fd = -1, .start_fd = -1};
+    *n = (struct new_container){
+        .id = argv[i], .bundle_fd = -1, .dir_fd = -1, .start_fd = -1, .seccomp_fd = -1};
     return parse_preserve(o, &n->preserve_fds, err);
 }
 
@@ -199,7 +203,9 @@ int cmd_run(struct cli *cli, int argc, char **argv, struct err *err)
         return r;
     if (!o.no_subreaper && !o.detach)
         (void)prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
-    r = make(cli, &n, &o, o.detach, false, err);
+    r = o.detach ? 0 : relay_hold_signals(err);
+    if (r == 0)
+        r = make(cli, &n, &o, o.detach, false, err);
     if (r == 0)
         r = runtime_start(n.c, err);
     if (r < 0)

@@ -131,17 +131,23 @@ static int parse(int argc, char **argv, struct exec_options *o, struct err *err)
     return cli_parse(options, argc, argv, 1, err);
 }
 
-static int run(struct state *s, const struct exec_options *o, const struct oci_process *p,
-               struct err *err)
+static int run(struct cli *cli, struct state *s, const struct exec_options *o,
+               const struct oci_process *p, struct err *err)
 {
     static const int stdio[3] = {0, 1, 2};
-    _cleanup_close_ int master = -1;
+    _cleanup_close_ int master = -1, filter = -1;
     pid_t pid;
     int r;
 
     if (o->detach && p->terminal && !o->console_socket)
         return err_set(err, ERR_INVALID,
                        "cannot allocate tty if runtime will detach without setting console socket");
+    if (!o->detach && (r = relay_hold_signals(err)) < 0)
+        return r;
+    if ((r = filter_get(cli, s->spec, &filter, err)) < 0)
+        return r;
+    if (filter >= 0)
+        runtime_use_seccomp(s->c, filter);
     if ((r = runtime_exec(s->c, p, stdio, &pid, &master, err)) < 0)
         return r;
     if (o->console_socket && master >= 0) {
@@ -176,7 +182,7 @@ static int exec_in(struct cli *cli, int argc, char **argv, struct exec_options *
         r = process_from_options(&s, o, argv + i + 1, &p, err);
     if (r == 0) {
         p.terminal |= o->tty;
-        r = run(&s, o, &p, err);
+        r = run(cli, &s, o, &p, err);
     }
     oci_process_done(&p);
     state_done(&s);

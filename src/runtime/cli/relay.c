@@ -132,19 +132,31 @@ static int loop(pid_t pid, int master, int sfd)
     return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
 
-int relay_wait(pid_t pid, int master, struct err *err)
+static void forwarded_signals(sigset_t *ret)
 {
     static const int unforwarded[] = {SIGURG, SIGTTIN, SIGTTOU, SIGTSTP, SIGPIPE, SIGSEGV,
                                       SIGBUS, SIGFPE,  SIGILL,  SIGABRT, SIGTRAP, SIGSYS};
-    struct termios saved;
-    sigset_t all;
 
-    (void)sigfillset(&all);
+    (void)sigfillset(ret);
     for (size_t i = 0; i < ARRAY_SIZE(unforwarded); i++)
-        (void)sigdelset(&all, unforwarded[i]);
-    if (sigprocmask(SIG_BLOCK, &all, NULL) < 0)
-        return err_errno(err, errno, "block signals");
-    _cleanup_close_ int sfd = signalfd(-1, &all, SFD_CLOEXEC);
+        (void)sigdelset(ret, unforwarded[i]);
+}
+
+int relay_hold_signals(struct err *err)
+{
+    sigset_t set;
+
+    forwarded_signals(&set);
+    return sigprocmask(SIG_BLOCK, &set, NULL) < 0 ? err_errno(err, errno, "block signals") : 0;
+}
+
+int relay_wait(pid_t pid, int master, struct err *err)
+{
+    struct termios saved;
+    sigset_t set;
+
+    forwarded_signals(&set);
+    _cleanup_close_ int sfd = signalfd(-1, &set, SFD_CLOEXEC);
     if (sfd < 0)
         return err_errno(err, errno, "signalfd");
     bool raw = master >= 0 && tcgetattr(0, &saved) == 0;

@@ -21,7 +21,7 @@ bool state_id_valid(const char *id)
 {
     size_t n = strlen(id);
 
-    return n > 0 && n <= 1024 && path_component_valid(id) &&
+    return n > 0 && n <= 1024 && id[0] != '.' && path_component_valid(id) &&
            strspn(id, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_+-.") == n;
 }
 
