@@ -100,7 +100,7 @@ static int number(const struct tar_entry *e, const uint8_t *block, struct tar_fi
 static int decode_owner(struct tar_reader *r, const uint8_t *block, struct err *err)
 {
     struct tar_entry *e = &r->entry;
-    int64_t uid = 0, gid = 0, mode;
+    int64_t uid = 0, gid = 0, mode = 0;
     /* (uid_t)-1 means "leave it" to chown(2). */
     const int64_t max_id = (int64_t)UINT32_MAX - 1;
     int ret = number(e, block, F_MODE, "mode", 0, INT64_MAX, &mode, err);
@@ -167,7 +167,7 @@ static int decode_device(struct tar_reader *r, const uint8_t *block, struct err 
 static int decode_size(struct tar_reader *r, const uint8_t *block, struct err *err)
 {
     struct tar_entry *e = &r->entry;
-    int64_t size;
+    int64_t size = 0;
 
     e->size = e->stored = 0;
     if (e->type != TAR_FILE && e->type != TAR_OTHER)

@@ -417,6 +417,8 @@ static int handle(struct unpack *u, const struct tar_entry *e, struct err *err)
     char clean[LIMIT_TAR_PATH];
     enum entry_class class = CLASS_PLAIN;
     size_t dir_len = 0;
+
+    clean[0] = '\0';
     int r = account(u, e, err);
 
     if (r == 0)

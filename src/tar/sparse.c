@@ -119,7 +119,7 @@ static int map_line(struct tar_reader *r, size_t *in_block, size_t *budget, uint
 static int pax_1_0(struct tar_reader *r, struct err *err)
 {
     size_t in_block = 0, budget = MAP_BYTES_MAX;
-    uint64_t n, offset, len;
+    uint64_t n = 0, offset = 0, len = 0;
     int ret = map_line(r, &in_block, &budget, &n, err);
 
     if (ret == 0 && n > MAP_MAX)
