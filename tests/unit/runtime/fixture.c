@@ -127,7 +127,7 @@ int fixture_setup(void **state)
     (void)snprintf(f->dir, sizeof(f->dir), "%s", group_dir);
     (void)snprintf(f->id, sizeof(f->id), "lighter-test-%d-%u", (int)getpid(), count++);
     f->dir_fd = open(f->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    f->seccomp_fd = f->netns_fd = f->out_fd = -1;
+    f->seccomp_fd = f->netns_fd = f->rootfs_fd = f->out_fd = -1;
     *state = f;
     return 0;
 }
@@ -248,7 +248,7 @@ int fixture_create(struct fixture *f)
         .id = f->id,
         .spec = f->spec,
         .bundle_fd = f->dir_fd,
-        .rootfs_fd = -1,
+        .rootfs_fd = f->rootfs_fd,
         .netns_fd = f->netns_fd,
         .seccomp_fd = f->seccomp_fd,
         .stdio = {null, out[1], out[1]},

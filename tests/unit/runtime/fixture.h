@@ -17,6 +17,7 @@ struct fixture {
     json_t *config; /* owned; a fresh default for each test */
     int seccomp_fd; /* passed to runtime_create(); -1 */
     int netns_fd;   /* the same */
+    int rootfs_fd;  /* the same */
     struct oci_spec *spec;
     struct runtime_container *c;
     int out_fd; /* read end of the container's stdout and stderr */

@@ -2,6 +2,7 @@
 /* What a process finds inside a container. */
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -20,6 +21,7 @@
 #include "base/str.h"
 #include "fixture.h"
 #include "oci/spec.h"
+#include "runtime/mountfd.h"
 
 #define FIXTURE                 \
     struct fixture *f = *state; \
@@ -310,6 +312,66 @@ static void test_user_namespace(void **state)
     assert_contains(two, "100000");
 }
 
+/* As the daemon does it: a detached overlay as the root, a network namespace by descriptor. */
+static void test_descriptors(void **state)
+{
+    FIXTURE;
+    _cleanup_free_ char *out = NULL;
+    struct stat st;
+    char path[64], link[64], own[64] = "";
+
+    assert_int_equal(mkdirat(f->dir_fd, "upper", 0755), 0);
+    assert_int_equal(mkdirat(f->dir_fd, "work", 0755), 0);
+    _cleanup_free_ char *lower = xasprintf("lowerdir=%s/rootfs", f->dir);
+    _cleanup_free_ char *upper = xasprintf("upperdir=%s/upper", f->dir);
+    _cleanup_free_ char *work = xasprintf("workdir=%s/work", f->dir);
+    char *const options[] = {lower, upper, work, NULL};
+    f->rootfs_fd = mountfd_new("overlay", "overlay", options, 0, &f->err);
+    if (f->rootfs_fd < 0) {
+        print_message("skipped: %s\n", f->err.message);
+        skip();
+    }
+    pid_t pid = fork();
+    if (pid == 0) {
+        (void)unshare(CLONE_NEWNET);
+        for (;;)
+            (void)pause();
+    }
+    (void)snprintf(path, sizeof(path), "/proc/%d/ns/net", (int)pid);
+    assert_true(readlink("/proc/self/ns/net", own, sizeof(own) - 1) > 0);
+    do {
+        memset(link, 0, sizeof(link));
+        assert_true(readlink(path, link, sizeof(link) - 1) > 0);
+    } while (str_eq(link, own));
+    f->netns_fd = open(path, O_RDONLY | O_CLOEXEC);
+    (void)kill(pid, SIGKILL);
+    assert_int_equal(waitpid(pid, NULL, 0), pid);
+    fixture_set(f, "root", json_pack("{ss}", "path", ""));
+    fixture_script(f, "ls -l /proc/self/ns/net; grep ' / ' /proc/mounts; echo x >/made");
+    assert_int_equal(fixture_run(f, &out), 0);
+    f->netns_fd = close_fd(f->netns_fd);
+    f->rootfs_fd = close_fd(f->rootfs_fd);
+    assert_contains(out, link);
+    assert_contains(out, "overlay / overlay rw");
+    assert_int_equal(fstatat(f->dir_fd, "upper/made", &st, 0), 0);
+    assert_int_equal(fstatat(f->dir_fd, "rootfs/made", &st, 0), -1);
+}
+
+static void test_time_namespace(void **state)
+{
+    FIXTURE;
+    _cleanup_free_ char *out = NULL;
+
+    if (access("/proc/self/ns/time", F_OK) < 0)
+        skip();
+    (void)json_array_append_new(fixture_get(f, "linux.namespaces"),
+                                json_pack("{ss}", "type", "time"));
+    fixture_set(f, "linux.timeOffsets", json_pack("{s{si}}", "boottime", "secs", 31536000));
+    fixture_script(f, "cat /proc/uptime");
+    assert_int_equal(fixture_run(f, &out), 0);
+    assert_true(strcspn(out, ".") >= 8);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -318,7 +380,8 @@ int main(void)
         T(test_shared_namespaces), T(test_dev_and_masks),  T(test_readonly_root),
         T(test_bind_mounts),       T(test_capabilities),   T(test_all_capabilities),
         T(test_rlimits),           T(test_sysctl),         T(test_terminal),
-        T(test_error_texts),       T(test_user_namespace),
+        T(test_error_texts),       T(test_user_namespace), T(test_descriptors),
+        T(test_time_namespace),
     };
 
     return cmocka_run_group_tests(tests, fixture_group_setup, fixture_group_teardown);
