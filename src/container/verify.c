@@ -427,6 +427,16 @@ static int verify_host_misc(json_t *host, const struct container_defaults *d, st
     return 0;
 }
 
+/* Host and domain name go into /etc/hosts and the kernel: one word, at most what the kernel takes.
+ */
+static int verify_hostname(const char *name, const char *what, struct err *err)
+{
+    for (const char *p = name; *p; p++)
+        if ((unsigned char)*p <= ' ' || *p == 0x7f || *p == '/')
+            return INVALID("invalid %s format: %s", what, name);
+    return strlen(name) > 64 ? INVALID("invalid %s format: %s", what, name) : 0;
+}
+
 static int verify_config(const json_t *config, struct err *err)
 {
     json_t *env = json_object_get(config, "Env"), *labels, *v;
@@ -439,6 +449,9 @@ static int verify_config(const json_t *config, struct err *err)
         return INVALID("the working directory '%s' is invalid, it needs to be an absolute path",
                        wd);
     if (!str_empty(signal) && (r = container_signal_parse(signal, &signo, err)) < 0)
+        return r;
+    if ((r = verify_hostname(json_str_or(config, "Hostname", ""), "hostname", err)) < 0 ||
+        (r = verify_hostname(json_str_or(config, "Domainname", ""), "domainname", err)) < 0)
         return r;
     json_array_foreach(env, i, v)
         if (json_string_value(v)[0] == '=' || json_string_length(v) == 0)

@@ -87,6 +87,29 @@ static int write_one(int dirfd, const char *name, const char *text, struct err *
     return r < 0 ? err_errno(err, r, "write the container's %s", name) : 0;
 }
 
+#define STARTED_FILE "started"
+
+void container_note_started(struct engine *e, const char *id, int64_t started_nsec)
+{
+    _cleanup_free_ char *dir = container_data_dir(e, id);
+    _cleanup_free_ char *path = xasprintf("%s/" STARTED_FILE, dir);
+    _cleanup_free_ char *text = xasprintf("%lld", (long long)started_nsec);
+
+    (void)write_file_at(AT_FDCWD, path, text, strlen(text), 0600);
+}
+
+int64_t container_noted_start(struct engine *e, const char *id)
+{
+    _cleanup_free_ char *dir = container_data_dir(e, id);
+    _cleanup_free_ char *path = xasprintf("%s/" STARTED_FILE, dir);
+    _cleanup_free_ char *text = NULL;
+    int64_t started = 0;
+
+    if (read_file_at(AT_FDCWD, path, 64, &text, NULL) < 0 || parse_i64(text, &started) < 0)
+        return 0;
+    return started;
+}
+
 int container_write_files(struct engine *e, const struct container_conf *conf, const json_t *config,
                           const json_t *host, const struct container_endpoint *endpoint,
                           struct err *err)

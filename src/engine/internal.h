@@ -162,6 +162,9 @@ void container_spec_params_done(struct container_spec_params *p);
 int container_write_files(struct engine *e, const struct container_conf *conf, const json_t *config,
                           const json_t *host, const struct container_endpoint *endpoint,
                           struct err *err);
+/* That it was started, and when: unsynced, and so cheaper than its row, which follows later. */
+void container_note_started(struct engine *e, const char *id, int64_t started_nsec);
+int64_t container_noted_start(struct engine *e, const char *id);
 /* seccomp.c: *ret_fd -1: unconfined; borrowed from the cache, lives as long as the engine. */
 int engine_seccomp_filter(struct engine *e, const json_t *host, uint64_t caps, int *ret_fd,
                           struct err *err);

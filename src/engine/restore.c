@@ -78,11 +78,13 @@ static int try_shim(struct engine *e, struct container *c, const char *dir)
 /* It is not running any more: sets how it ended. */
 static void settle(struct container *c, const char *dir, bool had_dir)
 {
+    int64_t started = container_noted_start(c->engine, c->conf->id);
     struct shim_state end = {0};
     bool was_running, known = had_dir && shim_read_exit(dir, &end, NULL) == 0;
 
     (void)pthread_mutex_lock(&c->lock);
-    was_running = c->state.running;
+    was_running = c->state.running || started > c->state.started_nsec;
+    c->state.started_nsec = MAX(c->state.started_nsec, started);
     if (known && end.exited_nsec > c->state.finished_nsec) {
         if (end.started_nsec > 0)
             c->state.started_nsec = end.started_nsec;

@@ -340,6 +340,7 @@ static int run(struct start *s, const char *spec, struct err *err)
         container_reap_shim(c, events_fd, shim_pid, 2000);
         return r;
     }
+    container_note_started(s->e, c->conf->id, started);
     (void)pthread_mutex_lock(&c->lock);
     container_set_running(&c->state, pid, started);
     c->shim = TAKE_PTR(shim);

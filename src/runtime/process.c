@@ -68,7 +68,7 @@ static int check_executable(const char *path, bool *ret_missing)
         return -errno;
     }
     if (S_ISDIR(st.st_mode))
-        return -EISDIR;
+        return -EACCES; /* as execve() says; old clients know this text only */
     if (faccessat(AT_FDCWD, path, X_OK, AT_EACCESS) < 0)
         return -errno;
     return st.st_mode & 0111 ? 0 : -EACCES;
