@@ -6,7 +6,7 @@
 . "$(dirname "$0")/lib.sh"
 
 build=(gcc libc6-dev make meson ninja-build pkg-config libjansson-dev libhttp-parser-dev
-    libsqlite3-dev nettle-dev zlib1g-dev libzstd-dev liblzma-dev libseccomp-dev
+    libsqlite3-dev nettle-dev zlib1g-dev libzstd-dev libbz2-dev liblzma-dev libseccomp-dev
     libmnl-dev libnftnl-dev libcmocka-dev)
 # ISA-L is not built for every architecture; zlib does its work elsewhere.
 case "$(uname -m)" in x86_64 | aarch64) build+=(libisal-dev) ;; esac
