@@ -263,7 +263,7 @@ static void test_error_texts(void **state)
         {"no\"pe", "exec: \"no\\\"pe\": executable file not found in $PATH"},
         {"/nope", "exec: \"/nope\": stat /nope: no such file or directory"},
         {"/etc/passwd", "exec: \"/etc/passwd\": permission denied"},
-        {"/etc", "exec: \"/etc\": is a directory"},
+        {"/etc", "exec: \"/etc\": permission denied"},
         {"/etc/passwd/x", "exec: \"/etc/passwd/x\": stat /etc/passwd/x: not a directory"},
     };
 
