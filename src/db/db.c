@@ -102,6 +102,18 @@ void db_rollback(struct db *db)
     (void)pthread_mutex_unlock(&db->lock);
 }
 
+void db_sync_pause(struct db *db)
+{
+    (void)pthread_mutex_lock(&db->lock);
+    (void)sqlite3_exec(db->handle, "PRAGMA synchronous=NORMAL", NULL, NULL, NULL);
+}
+
+void db_sync_resume(struct db *db)
+{
+    (void)sqlite3_exec(db->handle, "PRAGMA synchronous=FULL", NULL, NULL, NULL);
+    (void)pthread_mutex_unlock(&db->lock);
+}
+
 static int bind_all(struct db *db, sqlite3_stmt *stmt, const char *types, va_list ap,
                     struct err *err)
 {

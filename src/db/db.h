@@ -28,6 +28,12 @@ int db_begin(struct db *db, struct err *err);
 int db_commit(struct db *db, struct err *err);
 void db_rollback(struct db *db);
 
+/* Between the two, commits do not wait for the disk: a power cut may lose the last of them (never
+ * their order or the file's integrity), and the next synced commit carries them along. For what may
+ * be lost, or can be found out again. Holds the lock; not inside a transaction. */
+void db_sync_pause(struct db *db);
+void db_sync_resume(struct db *db);
+
 /* Statements. db_prepare() takes the database's lock, db_stmt_done() gives it back, so finish each
  * statement soon: _cleanup_(db_stmt_donep). `types` says how the arguments bind, one letter each:
  * s text (const char *, NULL gives NULL; copied), i int64_t (pass an int64_t!), b blob

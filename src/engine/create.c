@@ -225,30 +225,13 @@ static bool has_volumes(const json_t *mounts)
     return false;
 }
 
-/* Layer and row in one transaction: one sync. With volumes the layer comes first, because they are
- * filled from it. */
-static int store(struct creation *cr, struct err *err)
+static int insert(struct creation *cr, const struct digest *chain, struct err *err)
 {
-    const struct digest *chain =
-        cr->image && cr->image->chain_id.str[0] ? &cr->image->chain_id : NULL;
-    bool volumes = has_volumes(cr->mounts);
-    int r;
+    int r = db_begin(cr->e->db, err);
 
-    if (volumes) {
-        r = layer_rw_create(cr->e->layers, cr->id, chain, err);
-        if (r < 0)
-            return r;
-        cr->layered = true;
-        r = prepare_volumes(cr, err);
-        if (r < 0)
-            return r;
-    }
-    cr->conf = container_conf_new(cr->id, now_nsec(), cr->image ? cr->image->id.str : "",
-                                  cr->rq.config, cr->rq.host, cr->mounts);
-    r = db_begin(cr->e->db, err);
     if (r < 0)
         return r;
-    if (!volumes)
+    if (!cr->layered)
         r = layer_rw_create(cr->e->layers, cr->id, chain, err);
     if (r == 0) {
         cr->layered = true;
@@ -259,6 +242,34 @@ static int store(struct creation *cr, struct err *err)
         return r;
     }
     return db_commit(cr->e->db, err);
+}
+
+/* Layer and row in one transaction: one sync, and none for a container that removes itself, as a
+ * power cut would only do that sooner. With volumes the layer comes first, because they are filled
+ * from it. */
+static int store(struct creation *cr, struct err *err)
+{
+    const struct digest *chain =
+        cr->image && cr->image->chain_id.str[0] ? &cr->image->chain_id : NULL;
+    int r;
+
+    if (has_volumes(cr->mounts)) {
+        r = layer_rw_create(cr->e->layers, cr->id, chain, err);
+        if (r < 0)
+            return r;
+        cr->layered = true;
+        r = prepare_volumes(cr, err);
+        if (r < 0)
+            return r;
+    }
+    cr->conf = container_conf_new(cr->id, now_nsec(), cr->image ? cr->image->id.str : "",
+                                  cr->rq.config, cr->rq.host, cr->mounts);
+    if (!cr->conf->auto_remove)
+        return insert(cr, chain, err);
+    db_sync_pause(cr->e->db);
+    r = insert(cr, chain, err);
+    db_sync_resume(cr->e->db);
+    return r;
 }
 
 static void fill_defaults(struct engine *e, struct container_defaults *d)

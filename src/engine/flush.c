@@ -92,6 +92,7 @@ static void write_batch(struct engine *e, char *const *ids)
     struct container **sweep = XNEW_ARRAY(struct container *, n + 1);
     struct err err = {0};
 
+    db_sync_pause(e->db);
     if (db_begin(e->db, &err) == 0) {
         for (size_t i = 0; i < n; i++) {
             struct container *c = by_id(e, ids[i]);
@@ -103,6 +104,7 @@ static void write_batch(struct engine *e, char *const *ids)
         }
         (void)db_commit(e->db, &err);
     }
+    db_sync_resume(e->db);
     if (err.kind)
         log_error("store the state of containers: %s", err.message);
     for (size_t i = 0; i < n; i++)

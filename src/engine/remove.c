@@ -49,6 +49,22 @@ static void volumes_released(struct engine *e, struct container *c, bool anonymo
     }
 }
 
+/* One sync for both rows. What was to remove itself needs none: if it comes back after a power cut,
+ * the next daemon removes it. */
+static int forget_on_disk(struct engine *e, struct container *c, struct err *err)
+{
+    int r;
+
+    db_sync_pause(e->db);
+    r = layer_rw_remove(e->layers, c->conf->id, err);
+    if (r == 0 && c->conf->auto_remove)
+        r = container_store_delete(e->db, c->conf->id, err);
+    db_sync_resume(e->db);
+    if (r == 0 && !c->conf->auto_remove)
+        r = container_store_delete(e->db, c->conf->id, err);
+    return r;
+}
+
 int container_remove_locked(struct engine *e, struct container *c, bool volumes, struct err *err)
 {
     _cleanup_free_ char *data = container_data_dir(e, c->conf->id);
@@ -59,9 +75,7 @@ int container_remove_locked(struct engine *e, struct container *c, bool volumes,
         return err_set(err, ERR_CONFLICT, "removal of container %s is already in progress",
                        c->conf->id);
     (void)rm_rf_at(AT_FDCWD, exec);
-    r = layer_rw_remove(e->layers, c->conf->id, err);
-    if (r == 0)
-        r = container_store_delete(e->db, c->conf->id, err);
+    r = forget_on_disk(e, c, err);
     if (r < 0) {
         removal_failed(c);
         err_wrap(err, "unable to remove container %s", c->conf->id);

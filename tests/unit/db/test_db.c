@@ -92,6 +92,33 @@ static void test_transactions(void **state)
     assert_int_equal(db_changes(db), 1);
 }
 
+static int64_t synchronous(struct db *db)
+{
+    _cleanup_(db_stmt_donep)
+    struct db_stmt *st = NULL;
+
+    assert_int_equal(db_prepare(db, &st, NULL, "PRAGMA synchronous", NULL), 0);
+    assert_int_equal(db_step(st, NULL), 1);
+    return db_col_i64(st, 0);
+}
+
+static void test_sync_can_be_paused(void **state)
+{
+    _cleanup_(db_closep)
+    struct db *db = open_db("pause");
+
+    assert_int_equal(db_migrate(db, "t", versions, 2, NULL), 0);
+    assert_int_equal(synchronous(db), 2);
+    db_sync_pause(db);
+    assert_int_equal(synchronous(db), 1);
+    assert_int_equal(db_begin(db, NULL), 0);
+    assert_int_equal(db_run(db, NULL, "INSERT INTO t_item(name) VALUES('a')", NULL), 0);
+    assert_int_equal(db_commit(db, NULL), 0);
+    db_sync_resume(db);
+    assert_int_equal(synchronous(db), 2);
+    assert_int_equal(count(db), 1);
+}
+
 static void test_foreign_file_is_refused(void **state)
 {
     _cleanup_free_ char *path = xasprintf("%s/foreign", dir);
@@ -121,6 +148,7 @@ int main(void)
         cmocka_unit_test(test_migrations),
         cmocka_unit_test(test_failed_migration_changes_nothing),
         cmocka_unit_test(test_transactions),
+        cmocka_unit_test(test_sync_can_be_paused),
         cmocka_unit_test(test_foreign_file_is_refused),
     };
 
