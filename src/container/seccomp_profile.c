@@ -14,11 +14,9 @@ __asm__(".pushsection .rodata\n"
         ".balign 8\n"
         "container_seccomp_default_start:\n"
         ".incbin \"" SECCOMP_DEFAULT_JSON "\"\n"
-        "container_seccomp_default_end:\n"
         ".byte 0\n"
         ".popsection\n");
 extern const char container_seccomp_default_start[] __attribute__((visibility("hidden")));
-extern const char container_seccomp_default_end[] __attribute__((visibility("hidden")));
 
 #if defined(__x86_64__)
 #define NATIVE_ARCH "SCMP_ARCH_X86_64"
@@ -54,14 +52,30 @@ static bool names_arch(const json_t *list)
     return false;
 }
 
+/* The two numbers that a kernel release such as "6.1.0-18-amd64" starts with. */
+static bool parse_release(const char *s, uint32_t *ret_major, uint32_t *ret_minor)
+{
+    char text[32];
+
+    snprintf(text, sizeof(text), "%.*s", (int)strspn(s, "0123456789."), s);
+
+    char *minor = strchr(text, '.');
+
+    if (!minor)
+        return false;
+    *minor++ = '\0';
+    minor[strcspn(minor, ".")] = '\0';
+    return parse_u32(text, ret_major) == 0 && parse_u32(minor, ret_minor) == 0;
+}
+
 /* Whether the kernel is at least "major.minor". */
 static bool kernel_at_least(const char *want)
 {
     struct utsname u;
-    unsigned major = 0, minor = 0, want_major = 0, want_minor = 0;
+    uint32_t major = 0, minor = 0, want_major = 0, want_minor = 0;
 
-    if (uname(&u) < 0 || sscanf(u.release, "%u.%u", &major, &minor) != 2 ||
-        sscanf(want, "%u.%u", &want_major, &want_minor) != 2)
+    if (!want || uname(&u) < 0 || !parse_release(u.release, &major, &minor) ||
+        !parse_release(want, &want_major, &want_minor))
         return false;
     return major > want_major || (major == want_major && minor >= want_minor);
 }
@@ -193,8 +207,6 @@ int container_seccomp(const json_t *host, const char *profile, uint64_t caps, js
         return 0;
     }
     if (!chosen || str_eq(chosen, "builtin"))
-        return convert(container_seccomp_default_start,
-                       (size_t)(container_seccomp_default_end - container_seccomp_default_start),
-                       caps, ret, err);
+        chosen = container_seccomp_default_start;
     return convert(chosen, strlen(chosen), caps, ret, err);
 }

@@ -43,6 +43,9 @@ int container_spec_exec(const struct container_spec_params *p,
 /* Capabilities that the container gets: asked for and possible. */
 int container_spec_caps(const struct container_spec_params *p, uint64_t *ret, struct err *err);
 
+/* The container's control group, as linux.cgroupsPath has it; caller frees. */
+char *container_cgroup_path(const json_t *host, const char *default_parent, const char *id);
+
 /* Fixed parts; new arrays. */
 json_t *container_default_masked_paths(void);
 json_t *container_default_readonly_paths(void);

@@ -331,20 +331,25 @@ static void make_sysctls(const struct container_spec_params *p, json_t *linux_ob
     json_set_take(linux_obj, "sysctl", o);
 }
 
+char *container_cgroup_path(const json_t *host, const char *default_parent, const char *id)
+{
+    const char *parent = json_str_or(host, "CgroupParent", "");
+
+    if (str_empty(parent))
+        parent = default_parent ? default_parent : "/lighter";
+    return xasprintf("%s%s/%s", parent[0] == '/' ? "" : "/", parent, id);
+}
+
 int container_spec_linux(const struct container_spec_params *p, json_t **ret, struct err *err)
 {
-    const char *parent = json_str_or(p->host, "CgroupParent", "");
     _cleanup_json_ json_t *o = json_object(), *resources = json_object();
-    _cleanup_free_ char *cgroup = NULL;
+    _cleanup_free_ char *cgroup = container_cgroup_path(p->host, p->cgroup_parent, p->id);
     int64_t pids = json_i64_or(p->host, "PidsLimit", 0);
     json_t *v;
     int r;
 
-    if (str_empty(parent))
-        parent = p->cgroup_parent ? p->cgroup_parent : "/lighter";
-    if (strstr(parent, "..") || strpbrk(parent, "\n"))
-        return err_set(err, ERR_INVALID, "invalid cgroup parent: %s", parent);
-    cgroup = xasprintf("%s%s/%s", parent[0] == '/' ? "" : "/", parent, p->id);
+    if (strstr(cgroup, "..") || strchr(cgroup, '\n'))
+        return err_set(err, ERR_INVALID, "invalid cgroup parent: %s", cgroup);
     json_set_str(o, "cgroupsPath", cgroup);
     make_namespaces(p, o);
     make_sysctls(p, o);

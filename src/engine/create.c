@@ -113,7 +113,7 @@ static int resolve_mode(struct engine *e, json_t *host, const char *key, struct 
 
 static int resolve_modes(struct creation *cr, struct err *err)
 {
-    const char *mode = json_str_or(cr->rq.host, "NetworkMode", "bridge"), *network = NULL;
+    const char *mode = json_str_or(cr->rq.host, "NetworkMode", "bridge");
     int r;
 
     if ((r = resolve_mode(cr->e, cr->rq.host, "NetworkMode", err)) < 0 ||
@@ -121,16 +121,15 @@ static int resolve_modes(struct creation *cr, struct err *err)
         return r;
     if (str_after(mode, "container:"))
         return 0;
-    r = net_mode_resolve(mode, &network, err);
-    if (r == 0 &&
-        (str_eq(network, "host") || str_eq(json_str_or(cr->rq.host, "UTSMode", ""), "host")) &&
+    /* Whether a network of that name exists is asked at the start, as Docker does. */
+    if ((str_eq(mode, "host") || str_eq(json_str_or(cr->rq.host, "UTSMode", ""), "host")) &&
         str_empty(json_str_or(cr->rq.config, "Hostname", ""))) {
         char hostname[65] = "";
 
         (void)gethostname(hostname, sizeof(hostname) - 1);
         json_set_str(cr->rq.config, "Hostname", hostname);
     }
-    return r;
+    return 0;
 }
 
 /* The mounts of HostConfig.VolumesFrom; new array. */

@@ -104,24 +104,15 @@ static void die_events(struct container *c, int exit_code, int64_t ran_nsec, boo
     engine_container_event(c->engine, c, "die", "execDuration", duration, "exitCode", code, NULL);
 }
 
-/* The container's processes when their shim has been killed: nobody else ends them. */
-static void kill_orphan(struct container *c, pid_t pid)
-{
-    if (pid <= 0)
-        return;
-    log_warn("the shim of container %s ended before its container; the container is killed",
-             c->conf->id);
-    (void)kill(pid, SIGKILL);
-}
-
 /* Finds out how it ended when the shim is gone without a word. */
-static void read_end(struct container *c, struct ending *end, pid_t pid)
+static void read_end(struct container *c, struct ending *end)
 {
     _cleanup_free_ char *dir = container_exec_dir(c->engine, c->conf->id);
 
     if (shim_read_exit(dir, &end->state, NULL) == 0)
         return;
-    kill_orphan(c, pid);
+    log_warn("the shim of container %s ended before its container, which is killed", c->conf->id);
+    container_end_orphan(c->engine, c->conf);
     end->state = (struct shim_state){.exited = true, .exit_code = 137, .exited_nsec = now_nsec()};
 }
 
@@ -160,7 +151,7 @@ static void handle_end(struct ending *end)
 
     LOCK_SCOPE(&c->op);
     if (end->shim_gone)
-        read_end(c, end, c->state.pid);
+        read_end(c, end);
     (void)pthread_mutex_lock(&c->lock);
     if (!c->state.running || c->gone) {
         (void)pthread_mutex_unlock(&c->lock);

@@ -60,22 +60,36 @@ static bool reference_matches(const char *pattern, const char *tag)
     return fnmatch(pattern, tag, FNM_PATHNAME) == 0 || fnmatch(pattern, bare, FNM_PATHNAME) == 0;
 }
 
-static bool match_reference(const json_t *filters, const struct image *im)
+static bool reference_wanted(const json_t *filters, const char *tag)
 {
     size_t cursor = 0;
     const char *want;
 
+    while ((want = filters_next(filters, "reference", &cursor)))
+        if (reference_matches(want, tag))
+            return true;
+    return false;
+}
+
+static bool match_reference(const json_t *filters, const struct image *im)
+{
     if (!filters_has(filters, "reference"))
         return true;
-    while ((want = filters_next(filters, "reference", &cursor))) {
-        for (char **t = im->tags; t && *t; t++)
-            if (reference_matches(want, *t))
-                return true;
-        for (char **t = im->digests; t && *t; t++)
-            if (reference_matches(want, *t))
-                return true;
-    }
+    for (char **t = im->tags; t && *t; t++)
+        if (reference_wanted(filters, *t))
+            return true;
+    for (char **t = im->digests; t && *t; t++)
+        if (reference_wanted(filters, *t))
+            return true;
     return false;
+}
+
+/* Of an image's names, a `reference` filter shows those that it asks for. */
+static void keep_wanted(const json_t *filters, json_t *names)
+{
+    for (size_t i = json_array_size(names); filters_has(filters, "reference") && i-- > 0;)
+        if (!reference_wanted(filters, json_string_value(json_array_get(names, i))))
+            (void)json_array_remove(names, i);
 }
 
 static bool matches(const struct image_query *q, const struct image *im)
@@ -130,6 +144,8 @@ int engine_image_list(struct engine *e, const json_t *filters, bool all, bool di
         if (matches(&q, images[i])) {
             json_t *o = image_summary(images[i]);
 
+            keep_wanted(filters, json_object_get(o, "RepoTags"));
+            keep_wanted(filters, json_object_get(o, "RepoDigests"));
             json_set_i64(o, "Containers", count_users(views, n_views, images[i]->id.str));
             (void)json_array_append_new(out, o);
         }

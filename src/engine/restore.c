@@ -82,6 +82,8 @@ static void settle(struct container *c, const char *dir, bool had_dir)
     struct shim_state end = {0};
     bool was_running, known = had_dir && shim_read_exit(dir, &end, NULL) == 0;
 
+    if (!known && (had_dir || c->state.running || started > c->state.started_nsec))
+        container_end_orphan(c->engine, c->conf);
     (void)pthread_mutex_lock(&c->lock);
     was_running = c->state.running || started > c->state.started_nsec;
     c->state.started_nsec = MAX(c->state.started_nsec, started);
