@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Images: import, load in every form, inspect, list, remove, and refusals."""
 
+import fcntl
 import gzip
 import hashlib
 import io
@@ -9,7 +10,9 @@ import lzma
 import os
 import re
 import shutil
+import struct
 import tarfile
+import termios
 
 import pytest
 
@@ -231,7 +234,10 @@ BAD = {
         '[{"Config":"../../../etc/passwd","RepoTags":["x:1"],"Layers":[]}]')), None),
     "layer missing": (lambda i: i.oci_layout(drop=["layer"]), None),
     "config missing": (lambda i: i.oci_layout(drop=["config"]), None),
-    "layer replaced": (lambda i: i.oci_layout(replace=gzip.compress(layer_two())), "digest"),
+    "layer replaced": (lambda i: i.oci_layout(replace=gzip.compress(layer_two())), "bytes"),
+    "layer altered": (lambda i: i.oci_layout(
+        lambda data: data, "application/vnd.oci.image.layer.v1.tar",
+        replace=i.layers[0].replace(b"/home/user", b"/home/ruse")), "digest"),
     "both layers and manifests": (
         lambda i: i.oci_layout(change_manifest=lambda m: m.update(manifests=[])), None),
     "DiffID that the layer has not": (lambda i: wrong_diff_id(i), "diff"),
@@ -318,6 +324,11 @@ def test_full_disk(rootfs, tmp_path):
         run(["umount", "-l", small], check=True)
 
 
+def unread(sock):
+    """How many of the bytes sent the other side has not read yet."""
+    return struct.unpack("i", fcntl.ioctl(sock, termios.TIOCOUTQ, b"\0" * 4))[0]
+
+
 @pytest.mark.lighter_only
 def test_a_load_whose_client_goes_leaves_nothing(daemon, image):
     """It hangs up in the middle."""
@@ -326,7 +337,7 @@ def test_a_load_whose_client_goes_leaves_nothing(daemon, image):
     sock = daemon.api.connect(
         b"POST /images/load HTTP/1.1\r\nHost: d\r\nContent-Type: application/x-tar\r\n"
         + f"Content-Length: {len(data)}\r\n\r\n".encode() + data[:300_000])
-    wait_for(lambda: entries(daemon) != before, what="the first file")
+    wait_for(lambda: unread(sock) == 0, what="the daemon's reading")
     sock.close()
     wait_for(lambda: entries(daemon) == before, what="the clean-up")
     assert daemon.cli.ok("images", "-q", "layers") == ""

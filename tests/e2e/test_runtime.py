@@ -381,13 +381,15 @@ def test_version_and_features():
 
 def test_signals_reach_the_process_of_run(bundle):
     bundle.write("sh", "-c", "trap 'echo got; exit 9' INT; echo ready; while :; do sleep 0.05; done")
-    process = subprocess.Popen(bundle.argv("run", bundle.id), cwd=bundle.dir, stdin=subprocess.DEVNULL,
-                               stdout=subprocess.PIPE)
+    out = bundle.dir / "out"
+    with open(out, "wb") as file:
+        process = subprocess.Popen(bundle.argv("run", bundle.id), cwd=bundle.dir,
+                                   stdin=subprocess.DEVNULL, stdout=file)
     try:
-        assert process.stdout.readline() == b"ready\n"
+        wait_for(lambda: "ready" in bundle.out(), what="the start")
         process.send_signal(signal.SIGINT)
-        out, _ = process.communicate(timeout=PATIENCE)
-        assert (process.returncode, out) == (9, b"got\n")
+        assert process.wait(timeout=PATIENCE) == 9
+        assert bundle.out() == "ready\ngot\n"
     finally:
         process.kill()
-        process.communicate()
+        process.wait()
