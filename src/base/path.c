@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -12,39 +13,42 @@
 
 #include "base/alloc.h"
 #include "base/buf.h"
+#include "base/resolve.h"
 #include "base/str.h"
 
-static int openat2_retry(int rootfd, const char *path, int flags, mode_t mode, uint64_t resolve)
+static int resolve(int rootfd, const char *path, int flags, mode_t mode, bool beneath)
 {
+    static atomic_bool absent; /* kernels before 5.6 */
     struct open_how how = {
         .flags = (uint64_t)(unsigned)(flags | O_CLOEXEC),
         .mode = flags & (O_CREAT | O_TMPFILE) & ~O_DIRECTORY ? mode : 0,
-        .resolve = resolve,
+        .resolve = beneath ? RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS
+                           : RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS,
     };
 
     /* EAGAIN: a rename or mount elsewhere raced with the walk; openat2(2) says to try again. */
-    for (int tries = 0; tries < 128; tries++) {
+    for (int tries = 0; tries < 128 && !absent; tries++) {
         int fd = (int)syscall(SYS_openat2, rootfd, path, &how, sizeof(how));
         if (fd >= 0)
             return fd;
-        if (errno != EAGAIN && errno != EINTR)
+        if (errno == ENOSYS)
+            absent = true;
+        else if (errno != EAGAIN && errno != EINTR)
             return -errno;
     }
-    return -EAGAIN;
+    return absent ? resolve_open(rootfd, path, flags, mode, beneath) : -EAGAIN;
 }
 
 int open_in_root(int rootfd, const char *path, int flags, mode_t mode)
 {
-    return openat2_retry(rootfd, *path ? path : ".", flags, mode,
-                         RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
+    return resolve(rootfd, *path ? path : ".", flags, mode, false);
 }
 
 int open_beneath(int rootfd, const char *path, int flags, mode_t mode)
 {
     while (*path == '/')
         path++;
-    return openat2_retry(rootfd, *path ? path : ".", flags, mode,
-                         RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS);
+    return resolve(rootfd, *path ? path : ".", flags, mode, true);
 }
 
 int mkdir_p_in_root(int rootfd, const char *path, mode_t mode)
