@@ -6,7 +6,7 @@ set -euo pipefail
 TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$TOP"
 BUILD=${BUILD:-build}
-PROGRAMS=(lighterd lighter lighter-shim lighter-runtime)
+PROGRAMS=(lighterd lighter lighter-shim lighter-runtime lighter-init)
 # The distribution's interpreter: the test and lint modules are its packages.
 PYTHON=/usr/bin/python3
 [ -x "$PYTHON" ] || PYTHON=python3
