@@ -27,7 +27,7 @@ check_headers() { configure && scripts/checks/headers.sh . $LINT_BUILD; }
 check_cppcheck() {
     cppcheck --quiet --std=c11 --language=c --enable=warning,performance,portability --inline-suppr \
         --suppressions-list=scripts/cppcheck-suppressions.txt --error-exitcode=1 -j "$(nproc)" \
-        -D__linux__ -D__x86_64__ -D__GNUC__=12 -Isrc src
+        -D__linux__ -D__x86_64__ -D__GNUC__=12 --include=scripts/checks/cppcheck.h -Isrc src
 }
 
 check_clang-tidy() {

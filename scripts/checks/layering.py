@@ -10,7 +10,7 @@ import sys
 
 ORDER = (
     "base json db http oci runtime shim tar layer image registry net volume container "
-    "build engine api daemon client cli"
+    "build engine api daemon client cli init"
 ).split()
 
 # Modules that may see less than everything before them.
@@ -19,6 +19,7 @@ ONLY = {
     "shim": {"base", "json", "oci", "runtime"},
     "client": {"base", "json", "http", "oci"},
     "cli": {"base", "json", "http", "oci", "client"},
+    "init": {"base"},
 }
 
 # What the rest may see of the shim: the protocol and the client side of it.

@@ -21,13 +21,11 @@ static pid_t start(char *const *argv, const sigset_t *mask)
 
     if (pid != 0)
         return pid;
-    (void)sigprocmask(SIG_SETMASK, mask, NULL);
     (void)setpgid(0, 0);
-    if (isatty(STDIN_FILENO)) {
-        (void)signal(SIGTTOU, SIG_IGN);
+    /* SIGTTOU is still blocked, so the terminal may be taken from the background. */
+    if (isatty(STDIN_FILENO))
         (void)tcsetpgrp(STDIN_FILENO, getpgrp());
-        (void)signal(SIGTTOU, SIG_DFL);
-    }
+    (void)sigprocmask(SIG_SETMASK, mask, NULL);
     (void)execvp(argv[0], argv);
     (void)fprintf(stderr, "[FATAL] exec %s failed: %s\n", argv[0], strerror(errno));
     _exit(errno == ENOENT ? 127 : 126);
