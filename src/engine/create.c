@@ -92,6 +92,17 @@ static int check_platform(const char *platform, const struct image *im, const ch
                    name, os, arch, platform);
 }
 
+/* Another container that the request names. 404 would tell clients that the image is missing. */
+static int find_other(struct engine *e, const char *ref, struct container_view **ret,
+                      struct err *err)
+{
+    int r = engine_lookup_view(e, ref, ret, err);
+
+    if (r < 0 && err)
+        err->kind = ERR_INVALID;
+    return r;
+}
+
 /* container:<name> in a mode becomes container:<id>, as Docker stores it. */
 static int resolve_mode(struct engine *e, json_t *host, const char *key, struct err *err)
 {
@@ -103,7 +114,7 @@ static int resolve_mode(struct engine *e, json_t *host, const char *key, struct 
 
     if (!ref)
         return 0;
-    r = engine_lookup_view(e, ref, &v, err);
+    r = find_other(e, ref, &v, err);
     if (r < 0)
         return r;
     mode = xasprintf("container:%s", v->conf->id);
@@ -148,8 +159,8 @@ static int inherited_mounts(struct creation *cr, json_t **ret, struct err *err)
         bool read_only = false;
 
         r = container_volumes_from_parse(json_string_value(v), &name, &read_only, err);
-        if (r < 0 || (r = engine_lookup_view(cr->e, name, &from, err)) < 0)
-            return r;
+        if (r < 0 || (r = find_other(cr->e, name, &from, err)) < 0)
+            return 0;
         mounts = container_conf_mounts(from->conf);
         json_array_foreach(mounts, k, m) {
             if (read_only)

@@ -71,6 +71,17 @@ static bool reference_wanted(const json_t *filters, const char *tag)
     return false;
 }
 
+static bool any_matches(const json_t *filters, const char *reference)
+{
+    size_t cursor = 0;
+    const char *want;
+
+    while ((want = filters_next(filters, "reference", &cursor)))
+        if (reference_matches(want, reference))
+            return true;
+    return false;
+}
+
 static bool match_reference(const json_t *filters, const struct image *im)
 {
     if (!filters_has(filters, "reference"))
@@ -90,6 +101,21 @@ static void keep_wanted(const json_t *filters, json_t *names)
     for (size_t i = json_array_size(names); filters_has(filters, "reference") && i-- > 0;)
         if (!reference_wanted(filters, json_string_value(json_array_get(names, i))))
             (void)json_array_remove(names, i);
+}
+
+/* With a `reference` filter, only the names that it means are shown. */
+static void keep_matching(const json_t *filters, json_t *summary, const char *key)
+{
+    json_t *list = json_object_get(summary, key), *kept, *v;
+    size_t i;
+
+    if (!filters_has(filters, "reference") || !json_is_array(list))
+        return;
+    kept = json_array();
+    json_array_foreach(list, i, v)
+        if (any_matches(filters, json_string_value(v)))
+            (void)json_array_append(kept, v);
+    json_set_take(summary, key, kept);
 }
 
 static bool matches(const struct image_query *q, const struct image *im)
@@ -144,6 +170,8 @@ int engine_image_list(struct engine *e, const json_t *filters, bool all, bool di
         if (matches(&q, images[i])) {
             json_t *o = image_summary(images[i]);
 
+            keep_matching(filters, o, "RepoTags");
+            keep_matching(filters, o, "RepoDigests");
             keep_wanted(filters, json_object_get(o, "RepoTags"));
             keep_wanted(filters, json_object_get(o, "RepoDigests"));
             json_set_i64(o, "Containers", count_users(views, n_views, images[i]->id.str));

@@ -28,6 +28,24 @@ void engine_wait_net_ready(struct engine *e)
         (void)pthread_cond_wait(&e->boot_changed, &e->boot_lock);
 }
 
+/* The container's lock is held. The lease of a running container is there before its network is put
+ * right, so that its address is never missing in answers. */
+static void copy_endpoint(struct container *c)
+{
+    struct container_endpoint *to = &c->endpoint;
+    struct net_endpoint lease = {0}, *from = &lease;
+
+    if (net_endpoint_get(c->engine->net, c->conf->id, &lease, NULL) < 0)
+        return;
+    (void)snprintf(to->network_id, sizeof(to->network_id), "%s", from->network_id);
+    (void)snprintf(to->endpoint_id, sizeof(to->endpoint_id), "%s", from->endpoint_id);
+    (void)snprintf(to->sandbox_id, sizeof(to->sandbox_id), "%s", from->sandbox_id);
+    (void)snprintf(to->ip, sizeof(to->ip), "%s", from->ip);
+    (void)snprintf(to->gateway, sizeof(to->gateway), "%s", from->gateway);
+    (void)snprintf(to->mac, sizeof(to->mac), "%s", from->mac);
+    to->prefix_len = from->prefix_len;
+}
+
 static void take_over(struct engine *e, struct container *c, struct shim *shim, int events_fd,
                       const struct shim_state *state)
 {
@@ -36,6 +54,7 @@ static void take_over(struct engine *e, struct container *c, struct shim *shim, 
     c->state.paused = state->paused;
     c->shim = shim_handle_new(shim);
     c->events_fd = events_fd;
+    copy_endpoint(c);
     container_publish(c);
     (void)pthread_mutex_unlock(&c->lock);
     if (engine_watch(e, c) < 0)
@@ -160,21 +179,6 @@ static void restore_all(struct restore *rs)
         (void)pthread_join(workers[--n], NULL);
 }
 
-static void copy_endpoint(struct container *c, const struct net_endpoint *from)
-{
-    struct container_endpoint *to = &c->endpoint;
-
-    LOCK_SCOPE(&c->lock);
-    (void)snprintf(to->network_id, sizeof(to->network_id), "%s", from->network_id);
-    (void)snprintf(to->endpoint_id, sizeof(to->endpoint_id), "%s", from->endpoint_id);
-    (void)snprintf(to->sandbox_id, sizeof(to->sandbox_id), "%s", from->sandbox_id);
-    (void)snprintf(to->ip, sizeof(to->ip), "%s", from->ip);
-    (void)snprintf(to->gateway, sizeof(to->gateway), "%s", from->gateway);
-    (void)snprintf(to->mac, sizeof(to->mac), "%s", from->mac);
-    to->prefix_len = from->prefix_len;
-    container_publish(c);
-}
-
 static void restore_networks(struct restore *rs)
 {
     _cleanup_strv_ char **running = NULL;
@@ -189,13 +193,6 @@ static void restore_networks(struct restore *rs)
     }
     if (net_restore(rs->e->net, running, &err) < 0)
         log_error("restore the networks: %s", err.message);
-    for (size_t i = 0; i < rs->n; i++) {
-        struct net_endpoint ep = {0};
-
-        if (running && strv_contains(running, rs->list[i]->conf->id) &&
-            net_endpoint_get(rs->e->net, rs->list[i]->conf->id, &ep, NULL) == 0)
-            copy_endpoint(rs->list[i], &ep);
-    }
     LOCK_SCOPE(&rs->e->boot_lock);
     rs->e->net_ready = true;
     (void)pthread_cond_broadcast(&rs->e->boot_changed);
