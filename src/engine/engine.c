@@ -241,6 +241,8 @@ static int load_one(void *ctx, struct container_conf *conf, const char *name,
     if (!str_after(conf->network_mode, "container:"))
         (void)snprintf(c->endpoint.network, sizeof(c->endpoint.network), "%s", conf->network_mode);
     (void)pthread_mutex_lock(&c->lock);
+    if (c->state.running)
+        container_endpoint_load(c);
     container_publish(c);
     (void)pthread_mutex_unlock(&c->lock);
     (void)engine_reserve_name(e, name, conf->id, NULL);

@@ -74,7 +74,7 @@ void container_reap_shim(struct container *c, int events_fd, pid_t shim_pid, int
             continue;
 }
 
-static void clear_endpoint(struct container_endpoint *ep)
+void container_endpoint_clear(struct container_endpoint *ep)
 {
     ep->ip[0] = ep->gateway[0] = ep->mac[0] = ep->endpoint_id[0] = '\0';
     ep->prefix_len = 0;
@@ -177,7 +177,7 @@ static void handle_end(struct ending *end)
     exec_forget_all(c->engine, c);
     die_events(c, end->state.exit_code, ran, sandboxed);
     (void)pthread_mutex_lock(&c->lock);
-    clear_endpoint(&c->endpoint);
+    container_endpoint_clear(&c->endpoint);
     container_publish(c);
     container_wake(c, true, false);
     (void)pthread_mutex_unlock(&c->lock);

@@ -87,10 +87,10 @@ static bool match_reference(const json_t *filters, const struct image *im)
     if (!filters_has(filters, "reference"))
         return true;
     for (char **t = im->tags; t && *t; t++)
-        if (reference_wanted(filters, *t))
+        if (any_matches(filters, *t))
             return true;
     for (char **t = im->digests; t && *t; t++)
-        if (reference_wanted(filters, *t))
+        if (any_matches(filters, *t))
             return true;
     return false;
 }

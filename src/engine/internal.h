@@ -53,6 +53,11 @@ void container_spec_params_done(struct container_spec_params *p);
 int container_write_files(struct engine *e, const struct container_conf *conf, const json_t *config,
                           const json_t *host, const struct container_endpoint *endpoint,
                           struct err *err);
+/* Takes the address over that a container was given before this daemon started, so that no answer
+ * lacks it while the networks are still being put right. Its lock is held. */
+void container_endpoint_load(struct container *c);
+/* It has no address any more; the network's name stays. */
+void container_endpoint_clear(struct container_endpoint *endpoint);
 /* That it was started, and when: unsynced, and so cheaper than its row, which follows later. */
 void container_note_started(struct engine *e, const char *id, int64_t started_nsec);
 int64_t container_noted_start(struct engine *e, const char *id);

@@ -28,9 +28,7 @@ void engine_wait_net_ready(struct engine *e)
         (void)pthread_cond_wait(&e->boot_changed, &e->boot_lock);
 }
 
-/* The container's lock is held. The lease of a running container is there before its network is put
- * right, so that its address is never missing in answers. */
-static void copy_endpoint(struct container *c)
+void container_endpoint_load(struct container *c)
 {
     struct container_endpoint *to = &c->endpoint;
     struct net_endpoint lease = {0}, *from = &lease;
@@ -54,7 +52,7 @@ static void take_over(struct engine *e, struct container *c, struct shim *shim, 
     c->state.paused = state->paused;
     c->shim = shim_handle_new(shim);
     c->events_fd = events_fd;
-    copy_endpoint(c);
+    container_endpoint_load(c);
     container_publish(c);
     (void)pthread_mutex_unlock(&c->lock);
     if (engine_watch(e, c) < 0)
@@ -115,6 +113,7 @@ static void settle(struct container *c, const char *dir, bool had_dir)
         container_set_exited(&c->state, 255, false, now_nsec());
     }
     c->state.running = c->state.restarting = false;
+    container_endpoint_clear(&c->endpoint);
     c->sweep = had_dir;
     container_publish(c);
     (void)pthread_mutex_unlock(&c->lock);
