@@ -235,9 +235,9 @@ BAD = {
     "layer missing": (lambda i: i.oci_layout(drop=["layer"]), None),
     "config missing": (lambda i: i.oci_layout(drop=["config"]), None),
     "layer replaced": (lambda i: i.oci_layout(replace=gzip.compress(layer_two())), "bytes"),
-    "layer altered": (lambda i: i.oci_layout(
+    "layer altered": (lambda i: Image([layer_two()], "layers:1").oci_layout(
         lambda data: data, "application/vnd.oci.image.layer.v1.tar",
-        replace=i.layers[0].replace(b"/home/user", b"/home/ruse")), "digest"),
+        replace=layer_two().replace(b"seen", b"fake")), "diff"),
     "both layers and manifests": (
         lambda i: i.oci_layout(change_manifest=lambda m: m.update(manifests=[])), None),
     "DiffID that the layer has not": (lambda i: wrong_diff_id(i), "diff"),

@@ -289,6 +289,11 @@ class Daemon:
             return text.encode() in answer.body
         wait_for(printed, what=f"{text!r} in the log of {ref}")
 
+    def fetch(self, address, port):
+        """What a server prints, as seen from the host; it may only just be starting."""
+        command = self.nsenter("busybox", "nc", "-w", "20", address, port)
+        return wait_for(lambda: run(command, stdin="").stdout, what=f"{address}:{port}")
+
     def container_pid(self, ref):
         return self.state(ref)["Pid"]
 
