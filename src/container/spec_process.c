@@ -200,6 +200,15 @@ static void set_console_size(json_t *process, int64_t rows, int64_t cols)
             json_pack("{s:I,s:I}", "height", (json_int_t)rows, "width", (json_int_t)cols));
 }
 
+/* A daemon that is kept from the OOM killer must not pass that on. */
+static bool is_oom_protected(void)
+{
+    _cleanup_free_ char *text = NULL;
+
+    return read_file_at(AT_FDCWD, "/proc/self/oom_score_adj", 32, &text, NULL) == 0 &&
+           text[0] == '-';
+}
+
 /* What the container's first process and its exec'd ones share. */
 static int make_process(const struct container_spec_params *p, const char *user_text,
                         const char *cwd, json_t *args, json_t *extra_env, bool tty, uint64_t caps,
@@ -227,7 +236,7 @@ static int make_process(const struct container_spec_params *p, const char *user_
     json_set_str(process, "cwd", cwd);
     json_set_take(process, "capabilities", make_caps(caps, user->uid == 0));
     json_set_bool(process, "noNewPrivileges", no_new_privileges(p));
-    if (oom != 0)
+    if (oom != 0 || is_oom_protected())
         json_set_i64(process, "oomScoreAdj", oom);
     rlimits = make_rlimits(p->host);
     if (json_array_size(rlimits) > 0)
