@@ -11,7 +11,7 @@ export BUILD PREFIX DESTDIR FUZZ_SECONDS
 .PHONY: build deps run stop test test-unit test-e2e bench bench-peers lint format \
         sanitize tsan fuzz install uninstall deb dist help clean
 
-build: ## Build the four programs into build/
+build: ## Build the programs into build/
 	@scripts/build.sh
 
 deps: ## Install the packages needed to build, test and lint (as root)
