@@ -145,13 +145,11 @@ static int add_cgroup_rules(const struct container_spec_params *p, json_t *rules
 
     json_array_foreach(json_object_get(p->host, "DeviceCgroupRules"), i, v) {
         _cleanup_strv_ char **parts = str_split(json_string_value(v), ' ');
-        _cleanup_strv_ char **numbers = NULL;
+        _cleanup_strv_ char **numbers = strv_len(parts) == 3 ? str_split(parts[1], ':') : NULL;
         int64_t major = 0, minor = 0;
 
-        if (strv_len(parts) == 3)
-            numbers = str_split(parts[1], ':');
-        if (strv_len(numbers) != 2 || strlen(parts[0]) != 1 || !strchr("abc", parts[0][0]) ||
-            parse_device_number(numbers[0], &major) < 0 ||
+        if (!numbers || strv_len(numbers) != 2 || strlen(parts[0]) != 1 ||
+            !strchr("abc", parts[0][0]) || parse_device_number(numbers[0], &major) < 0 ||
             parse_device_number(numbers[1], &minor) < 0 || !parts[2][0] ||
             strspn(parts[2], "rwm") != strlen(parts[2]))
             return err_set(err, ERR_INVALID, "invalid device cgroup rule format: '%s'",

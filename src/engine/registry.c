@@ -169,7 +169,7 @@ int engine_lookup_view(struct engine *e, const char *ref, struct container_view 
     struct container *c = NULL;
     int r = lookup(e, ref, &c, err);
 
-    if (r == 0)
+    if (c)
         *ret = container_get_view(c);
     return r;
 }

@@ -186,7 +186,7 @@ int engine_container_kill(struct engine *e, const char *ref, const char *signal,
     int signo = SIGKILL, own = SIGTERM, r;
 
     r = str_empty(signal) ? 0 : container_signal_parse(signal, &signo, err);
-    if (r == 0)
+    if (r >= 0)
         r = engine_lookup(e, ref, &c, err);
     if (r < 0) {
         err_wrap(err, "cannot kill container: %s", ref);

@@ -154,12 +154,12 @@ static int parse(int argc, char **argv, struct create_options *o, bool run, stru
     };
     int i = cli_parse(options, argc, argv, 1, err);
 
+    *n = (struct new_container){.bundle_fd = -1, .dir_fd = -1, .start_fd = -1, .seccomp_fd = -1};
     if (i < 0)
         return i;
     if (argc - i != 1)
         return err_set(err, ERR_INVALID, "\"%s\" requires exactly 1 argument(s)", argv[0]);
-    *n = (struct new_container){
-        .id = argv[i], .bundle_fd = -1, .dir_fd = -1, .start_fd = -1, .seccomp_fd = -1};
+    n->id = argv[i];
     return parse_preserve(o, &n->preserve_fds, err);
 }
 
