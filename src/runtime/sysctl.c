@@ -38,13 +38,38 @@ static char *dotted(const char *key)
     return s;
 }
 
+/* The file of a dotted key below /proc/sys. Heap. */
+static char *path_of(const char *key)
+{
+    char *s = xstrdup(key);
+
+    for (char *p = s; *p; p++)
+        *p = *p == '.' ? '/' : *p == '/' ? '.' : *p;
+    return s;
+}
+
+/* A key that is its file's name, spelled in one way only: with "net.//.kernel.x" a prefix says
+ * nothing about the file that is written. */
+static bool is_plain(const char *key)
+{
+    _cleanup_free_ char *path = path_of(key);
+    _cleanup_strv_ char **parts = str_split(path, '/');
+
+    for (const char *p = key; *p; p++)
+        if ((unsigned char)*p <= ' ')
+            return false;
+    for (size_t i = 0; parts[i]; i++)
+        if (!path_component_valid(parts[i]))
+            return false;
+    return true;
+}
+
 static int check_one(const struct oci_spec *spec, const char *given, bool net_own, struct err *err)
 {
     _cleanup_free_ char *key = dotted(given);
 
-    for (const char *p = key; *p; p++)
-        if ((unsigned char)*p <= ' ' || (p[0] == '.' && (p[1] == '.' || p[1] == '\0')))
-            return err_set(err, ERR_INVALID, "sysctl \"%s\" is not a key", given);
+    if (!is_plain(key))
+        return err_set(err, ERR_INVALID, "sysctl \"%s\" is not a key", given);
     if (is_ipc(key)) {
         if (spec->ns[OCI_NS_IPC].set)
             return 0;
@@ -77,11 +102,8 @@ int sysctl_check(const struct oci_spec *spec, bool net_own, struct err *err)
 
 static int write_one(int proc_fd, const char *given, const char *value)
 {
-    _cleanup_free_ char *key = dotted(given);
-
-    for (char *p = key; *p; p++)
-        *p = *p == '.' ? '/' : *p == '/' ? '.' : *p;
-    _cleanup_free_ char *path = xasprintf("sys/%s", key);
+    _cleanup_free_ char *key = dotted(given), *file = path_of(key);
+    _cleanup_free_ char *path = xasprintf("sys/%s", file);
     /* No link is followed: what is written to is below this procfs' /sys. */
     _cleanup_close_ int fd = open_beneath(proc_fd, path, O_WRONLY, 0);
     return fd < 0 ? fd : write_full(fd, value, strlen(value));
