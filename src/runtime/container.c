@@ -34,11 +34,9 @@ int runtime_take_console(struct runtime_container *c)
 
 int runtime_start_time(pid_t pid, uint64_t *ret)
 {
-    char path[64];
     _cleanup_free_ char *text = NULL;
+    int r = child_stat(pid, &text);
 
-    (void)snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
-    int r = read_file_at(AT_FDCWD, path, 4096, &text, NULL);
     if (r < 0)
         return r;
     /* The name in parentheses may hold anything; counting starts after its end. */
@@ -53,13 +51,14 @@ int runtime_start_time(pid_t pid, uint64_t *ret)
     return parse_u64(p, ret);
 }
 
-static int start_over(int sock, struct err *err)
+static int start_over(const struct runtime_container *c, int sock, struct err *err)
 {
     int r = sync_send(sock, SYNC_START, 0, -1);
 
     if (r < 0)
         return err_set(err, ERR_CONFLICT, "the container's init process has ended");
-    return sync_expect_exec(sock, err);
+    r = child_wait(sock, c->pid, c->pidfd, err);
+    return r < 0 ? r : sync_expect_exec(sock, err);
 }
 
 static int after_start(struct runtime_container *c, struct err *err)
@@ -74,7 +73,7 @@ int runtime_start(struct runtime_container *c, struct err *err)
 {
     if (c->sync_fd < 0)
         return err_set(err, ERR_CONFLICT, "cannot start a container that is not created");
-    int r = start_over(c->sync_fd, err);
+    int r = start_over(c, c->sync_fd, err);
     c->sync_fd = close_fd(c->sync_fd);
     if (r < 0)
         return r;
@@ -87,7 +86,7 @@ int runtime_start_remote(struct runtime_container *c, const char *path, struct e
 
     if (sock < 0)
         return err_set(err, ERR_CONFLICT, "cannot start a container that has stopped");
-    int r = start_over(sock, err);
+    int r = start_over(c, sock, err);
     return r < 0 ? r : after_start(c, err);
 }
 

@@ -32,16 +32,6 @@ struct creation {
     bool in_v2;
 };
 
-void child_reap(pid_t pid, int pidfd)
-{
-    (void)pidfd;
-    if (pid <= 0)
-        return;
-    (void)kill(pid, SIGKILL);
-    while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
-        ;
-}
-
 static struct runtime_container *container_new(const char *id, const struct oci_spec *spec)
 {
     struct runtime_container *c = XNEW(struct runtime_container);
@@ -195,7 +185,10 @@ static int await_ready(struct creation *k, struct err *err)
 
     for (;;) {
         struct sync_msg m;
-        int fd = -1, r = sync_recv(c->sync_fd, &m, &fd);
+        int fd = -1, r = child_wait(c->sync_fd, c->pid, c->pidfd, err);
+        if (r < 0)
+            return r;
+        r = sync_recv(c->sync_fd, &m, &fd);
         if (r < 0)
             return err_errno(err, r, "wait for the init process");
         if (r == 0)

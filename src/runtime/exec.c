@@ -156,12 +156,13 @@ static pid_t spawn(struct exec *x, int *ret_pidfd, struct err *err)
     return pid;
 }
 
-static int await(struct exec *x, pid_t pid, int *ret_console, struct err *err)
+static int await(struct exec *x, pid_t pid, int pidfd, int *ret_console, struct err *err)
 {
-    int sock = x->sync[0], console = -1, r = 0;
+    int sock = x->sync[0], console = -1, r = child_wait(sock, pid, pidfd, err);
 
-    if (x->process.terminal)
-        r = sync_expect(sock, SYNC_CONSOLE, NULL, &console, err);
+    if (r == 0 && x->process.terminal &&
+        (r = sync_expect(sock, SYNC_CONSOLE, NULL, &console, err)) == 0)
+        r = child_wait(sock, pid, pidfd, err);
     if (r == 0)
         r = sync_expect(sock, SYNC_READY, NULL, NULL, err);
     if (r == 0)
@@ -170,7 +171,7 @@ static int await(struct exec *x, pid_t pid, int *ret_console, struct err *err)
         r = oom_score_apply(x->proc_fd, pid, &x->process, err);
     if (r == 0 && (r = sync_send(sock, SYNC_START, 0, -1)) < 0)
         r = err_errno(err, r, "let the process go");
-    if (r == 0)
+    if (r == 0 && (r = child_wait(sock, pid, pidfd, err)) == 0)
         r = sync_expect_exec(sock, err);
     if (r < 0 && console >= 0)
         close_fd(console);
@@ -226,7 +227,7 @@ static int run(struct exec *x, pid_t *ret_pid, int *ret_console, struct err *err
     x->sync[1] = close_fd(x->sync[1]);
     if (pid < 0)
         return (int)pid;
-    r = await(x, pid, ret_console, err);
+    r = await(x, pid, pidfd, ret_console, err);
     if (r < 0)
         child_reap(pid, pidfd);
     else

@@ -54,5 +54,11 @@ _noreturn_ void init_main(struct init_ctx *ctx);
 /* Waits until the parent has made the cgroups, enters them, then makes the cgroup namespace. Does
  * nothing the second time. */
 int init_need_cgroup(struct init_ctx *ctx, struct err *err);
+/* Waits until the child has sent something on `sock`, or has closed it. One that shares a pid
+ * namespace with the container can be stopped by it: it is told to go on, and given up
+ * (ERR_CONFLICT) when it is stopped again and again. pidfd: -1 on old kernels. */
+int child_wait(int sock, pid_t pid, int pidfd, struct err *err);
+/* The text of /proc/<pid>/stat. Caller frees. 0 or a negative errno. */
+int child_stat(pid_t pid, char **ret);
 /* Kills and reaps a child that failed. */
 void child_reap(pid_t pid, int pidfd);
