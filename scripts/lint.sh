@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Runs the named checks, or all of them; says which failed, and fails if one did.
-#   lint.sh [selftest format shell hygiene layering size banned headers cppcheck clang-tidy]
+#   lint.sh [selftest format shell hygiene layering size manual banned headers cppcheck clang-tidy]
 . "$(dirname "$0")/lib.sh"
 
 scripts/deps.sh build lint
@@ -21,6 +21,7 @@ check_shell() {
 check_hygiene() { "$PYTHON" scripts/checks/hygiene.py; }
 check_layering() { "$PYTHON" scripts/checks/layering.py; }
 check_size() { "$PYTHON" scripts/checks/size.py; }
+check_manual() { "$PYTHON" scripts/checks/manual.py; }
 check_banned() { "$PYTHON" scripts/checks/banned.py; }
 check_headers() { configure && scripts/checks/headers.sh . $LINT_BUILD; }
 
@@ -39,7 +40,7 @@ check_clang-tidy() {
 }
 
 checks=("$@")
-[ $# -gt 0 ] || checks=(selftest format shell hygiene layering size banned headers cppcheck clang-tidy)
+[ $# -gt 0 ] || checks=(selftest format shell hygiene layering size manual banned headers cppcheck clang-tidy)
 failed=()
 for check in "${checks[@]}"; do
     declare -F "check_$check" >/dev/null || die "no such check: $check"

@@ -71,6 +71,21 @@ fresh
 cat >"$tree/src/shim/x.c" <<<'int f(void) { fork(); a->signal(1); /* strcpy(a, b) */ puts("atoi(x)"); my_system(1); }'
 expect pass banned.py "allowed places, members, comments and strings"
 
+# table ROW: a clean tree with that row in the daemon's table of flags, and a page that has --debug
+table() {
+    fresh
+    mkdir -p "$tree"/src/daemon "$tree"/docs/man
+    printf '    {"%s", 0},\n' "$@" >"$tree/src/daemon/settings.c"
+    printf '.SH OPTIONS\n.TP\n.B \\-D\\fR, \\fB\\-\\-debug\nMore.\n.SH FILES\n' >"$tree/docs/man/lighterd.8"
+}
+table debug
+expect pass manual.py "a flag that the page has"
+table debug label
+expect fail manual.py "a flag that the page lacks"
+table label
+expect fail manual.py "a flag that is no more"
+rm -rf "$tree/docs"
+
 violation hygiene.py base/x.c "no licence line" <<<'int x;'
 violation hygiene.py base/x.h "no pragma" <<<"$spdx"
 violation hygiene.py base/x.c "a note to self" <<<"$spdx
