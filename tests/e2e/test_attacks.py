@@ -1,9 +1,24 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Hostile images, containers and clients: what once worked, or nearly did."""
 
+import os
+import signal
 import time
 
 import pytest
+
+from support.daemon import parent_of, wait_for
+
+
+
+def alive(pid):
+    """Whether the process exists and is more than a zombie."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="utf-8") as stat:
+            return stat.read().rsplit(") ", 1)[1][0] != "Z"
+    except OSError:
+        return False
+
 
 STOPPER = "while :; do kill -STOP -1; done 2>/dev/null"
 
@@ -30,3 +45,33 @@ def test_container_that_stops_what_joins_it(daemon):
     finally:
         for name in ("joins0", "joins1", "joins2", "stopper"):
             daemon.cli("rm", "-f", name)
+
+
+@pytest.mark.parametrize("name", ["passwd", "group"])
+def test_users_are_not_read_from_what_is_no_file(daemon, name):
+    """Opening a device of the container's making has effects on the host: a watchdog would reboot it.
+    A fifo shows that something was opened: its writer goes on."""
+    daemon.cli.ok("run", "-d", "--name", "fifo", "busybox", "sh", "-c",
+                  f"rm /etc/{name}; mkfifo /etc/{name}; touch /ready; echo x > /etc/{name}; touch /opened; sleep 60")
+    try:
+        wait_for(lambda: daemon.cli("exec", "-u", "0:0", "fifo", "test", "-e", "/ready").returncode == 0)
+        daemon.cli("exec", "-u", "user:extra", "fifo", "true", timeout=20)
+        daemon.cli("exec", "-u", "1000", "fifo", "true", timeout=20)
+        assert daemon.cli("exec", "-u", "0:0", "fifo", "test", "-e", "/opened").returncode == 1
+    finally:
+        daemon.cli.ok("rm", "-f", "fifo")
+
+
+def test_container_can_be_killed_without_its_shim(daemon):
+    ident = daemon.cli.ok("run", "-d", "--name", "deaf", "busybox", "sleep", "600")
+    state = daemon.api.get(f"/containers/{ident}/json").json()["State"]
+    shim = parent_of(state["Pid"])
+    os.kill(shim, signal.SIGSTOP)
+    try:
+        client = daemon.cli.popen("kill", "deaf")
+        wait_for(lambda: not alive(state["Pid"]), 30, "the end of the container")
+    finally:
+        os.kill(shim, signal.SIGCONT)
+    assert client.wait(30) == 0
+    assert daemon.cli.ok("wait", "deaf") == "137"
+    daemon.cli.ok("rm", "deaf")
