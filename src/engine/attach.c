@@ -70,27 +70,64 @@ static int hand_over(struct container *c, struct shim_stream *stream, struct err
     return r;
 }
 
+/* Makes the client's connection a stream, to be released by the caller. */
+static int open_stream(struct container *c, const struct engine_attach *params,
+                       struct shim_stream *ret, struct err *err)
+{
+    struct shim_stream stream = {
+        .fd = -1,
+        .use_stdin = params->use_stdin && c->conf->open_stdin,
+        .use_stdout = params->use_stdout,
+        .use_stderr = params->use_stderr,
+        .multiplex = !c->conf->tty,
+        .detach_keys = params->detach_keys,
+    };
+    char *preread = NULL;
+    int r = params->hijack(params->ctx, stream.multiplex, &stream.fd, &preread, &stream.preread_len,
+                           err);
+
+    if (r < 0)
+        return r;
+    stream.preread = preread;
+    *ret = stream;
+    engine_container_event(c->engine, c, "attach", NULL);
+    return 0;
+}
+
+/* Attaches before the start: 1 when the stream is kept. The client starts the container as soon as
+ * it has the answer, so the stream must be pending before anybody else's start can come in between.
+ * The answer's head is the only thing written under `op`; it is bounded by the socket's timeout. */
+static int attach_early(struct container *c, const struct engine_attach *params,
+                        struct shim_stream *ret, struct err *err)
+{
+    LOCK_SCOPE(&c->op);
+    int r = open_stream(c, params, ret, err);
+
+    return r < 0 ? r : keep_pending(c, ret);
+}
+
+static bool has_shim(struct container *c)
+{
+    LOCK_SCOPE(&c->lock);
+    return c->shim != NULL;
+}
+
 int engine_container_attach(struct engine *e, const char *ref, const struct engine_attach *params,
                             struct err *err)
 {
     _cleanup_(container_unrefp)
     struct container *c = NULL;
     struct shim_stream stream = {.fd = -1};
-    char *preread = NULL;
     int r = engine_lookup(e, ref, &c, err);
 
     if (r < 0 || (r = check_attachable(c, ref, err)) < 0)
         return r;
-    r = params->hijack(params->ctx, !c->conf->tty, &stream.fd, &preread, &stream.preread_len, err);
-    if (r < 0)
-        return r;
-    engine_container_event(e, c, "attach", NULL);
-    stream.preread = preread;
-    stream.use_stdin = params->use_stdin && c->conf->open_stdin;
-    stream.use_stdout = params->use_stdout;
-    stream.use_stderr = params->use_stderr;
-    stream.multiplex = !c->conf->tty;
-    stream.detach_keys = params->detach_keys;
+    if (params->stream && !params->logs && !has_shim(c))
+        r = attach_early(c, params, &stream, err);
+    else
+        r = open_stream(c, params, &stream, err);
+    if (r != 0)
+        return MIN(r, 0);
     if (params->logs) {
         struct sink sink = {.write = write_fd, .gone_fd = -1, .ctx = &stream.fd};
 
@@ -98,7 +135,7 @@ int engine_container_attach(struct engine *e, const char *ref, const struct engi
     }
     if (!params->stream) {
         (void)close_fd(stream.fd);
-        free(preread);
+        free((void *)stream.preread);
         return 0;
     }
     /* the answer has been sent: what fails from here on the client sees as the stream's end */

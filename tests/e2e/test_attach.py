@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Terminals and attached streams."""
 
+import concurrent.futures
 import socket
 import time
 
@@ -118,7 +119,8 @@ def test_two_attached_see_the_same(daemon):
 
 
 def test_attach_before_start_loses_nothing(daemon):
-    for i in range(20):
+    """The start follows the attach's answer at once, while others do the same."""
+    def one(i):
         name = f"early{i}"
         daemon.api.post("/containers/create", {"Image": "busybox", "Cmd": ["echo", "first"]},
                         name=name)
@@ -127,6 +129,9 @@ def test_attach_before_start_loses_nothing(daemon):
         assert daemon.api.post(f"/containers/{name}/start").status == 204
         assert read_frames(sock)[1] == b"first\n"
         sock.close()
+
+    with concurrent.futures.ThreadPoolExecutor(6) as pool:
+        list(pool.map(one, range(60)))
 
 
 def test_stdin_half_close(daemon):
