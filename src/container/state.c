@@ -9,7 +9,6 @@ void container_set_running(struct container_state *s, pid_t pid, int64_t started
 {
     s->running = true;
     s->paused = s->restarting = s->oom_killed = s->dead = false;
-    s->manually_stopped = false;
     s->pid = pid;
     s->exit_code = 0;
     s->error[0] = '\0';

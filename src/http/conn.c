@@ -96,7 +96,8 @@ static void reply_malformed(struct http_request *rq, int status, const char *why
     http_reply(rq, status, "application/json", body, (size_t)n);
 }
 
-/* Lets the client read the answer before the connection goes: unread input would reset it. */
+/* Lets the client read the answer before the connection goes: unread input would reset it, and a
+ * client that still sends a large body notices an answer only while its writing does not fail. */
 static void linger(struct http_conn *c)
 {
     char scratch[HTTP_READ_BYTES];
@@ -104,12 +105,8 @@ static void linger(struct http_conn *c)
 
     if (shutdown(c->fd, SHUT_WR) < 0)
         return;
-    for (size_t total = 0; total < HTTP_DRAIN_BYTES;) {
-        ssize_t n = http_conn_recv(c, scratch, sizeof(scratch), deadline);
-        if (n <= 0)
-            return;
-        total += (size_t)n;
-    }
+    while (monotonic_nsec() < deadline && http_conn_recv(c, scratch, sizeof(scratch), deadline) > 0)
+        continue;
 }
 
 static void request_init(struct http_request *rq, struct http_conn *c)
