@@ -5,14 +5,15 @@
 #   deps.sh SET...      sets: build run test lint fuzz bench peers
 . "$(dirname "$0")/lib.sh"
 
-build=(gcc libc6-dev make meson ninja-build pkg-config libjansson-dev libhttp-parser-dev
+# Of alternatives with a bar between them the first is taken that there is.
+build=(gcc libc6-dev make meson ninja-build pkg-config libjansson-dev "libhttp-parser-dev|libllhttp-dev"
     libsqlite3-dev nettle-dev zlib1g-dev libzstd-dev libbz2-dev liblzma-dev libseccomp-dev
     libmnl-dev libnftnl-dev libcmocka-dev)
 # ISA-L is not built for every architecture; zlib does its work elsewhere.
 case "$(uname -m)" in x86_64 | aarch64) build+=(libisal-dev) ;; esac
 run=(busybox-static iproute2 nftables)
 test=(busybox-static iproute2 nftables procps util-linux python3 python3-pytest python3-docker
-    curl zstd xz-utils libcap2-bin attr)
+    curl zstd xz-utils libcap2-bin attr skopeo)
 lint=(clang clang-format clang-tidy cppcheck python3 shellcheck)
 fuzz=(clang)
 bench=(hyperfine busybox-static iproute2 util-linux python3)
@@ -32,10 +33,17 @@ if ! command -v dpkg-query >/dev/null; then
     warn "deps: no dpkg here; these packages (Debian's names) are expected: ${want[*]}"
     exit 0
 fi
+# installed PACKAGE|ALTERNATIVE...
+installed() {
+    local alternatives package
+    IFS='|' read -ra alternatives <<<"$1"
+    for package in "${alternatives[@]}"; do
+        [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" != installed ] || return 0
+    done
+    return 1
+}
 missing=()
-for package in "${want[@]}"; do
-    [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" = installed ] || missing+=("$package")
-done
+for package in "${want[@]}"; do installed "$package" || missing+=("$package"); done
 [ ${#missing[@]} -gt 0 ] || exit 0
 [ "$(id -u)" = 0 ] || die "missing packages: ${missing[*]} (sudo make deps installs them)"
 
@@ -48,8 +56,18 @@ if [ ! -e $policy ]; then
     chmod 755 $policy
     trap 'rm -f $policy' EXIT
 fi
+choose() {
+    local alternatives package
+    IFS='|' read -ra alternatives <<<"$1"
+    for package in "${alternatives[@]}"; do
+        apt-cache show "$package" >/dev/null 2>&1 && break
+    done
+    printf '%s\n' "$package"
+}
 install_missing() {
-    apt-get install -y -qq --no-install-recommends "${missing[@]}" </dev/null >/dev/null
+    local chosen
+    mapfile -t chosen < <(for package in "${missing[@]}"; do choose "$package"; done)
+    apt-get install -y -qq --no-install-recommends "${chosen[@]}" </dev/null >/dev/null
 }
 apt-get update -qq </dev/null || { sleep 5; apt-get update -qq </dev/null; }
 install_missing || { sleep 5; apt-get update -qq </dev/null; install_missing; }
