@@ -285,7 +285,7 @@ void engine_close(struct engine *e)
 {
     if (!e)
         return;
-    __atomic_store_n(&e->closing, true, __ATOMIC_RELEASE);
+    e->closing = true;
     engine_restore_stop(e);
     engine_watcher_stop(e);
     engine_writer_stop(e);

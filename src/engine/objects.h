@@ -4,6 +4,7 @@
 /* The engine's objects and who may touch their members. Lock order: docs/internals/locking.md. */
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <sys/epoll.h>
 
 #include "base/hashmap.h"
@@ -99,7 +100,7 @@ struct engine {
 
     int epoll_fd, wake_fd; /* the watcher's */
     pthread_t watcher, writer;
-    bool closing;
+    atomic_bool closing;
     pthread_mutex_t timers_lock;
     struct restart_timer *timers;
     pthread_mutex_t dirty_lock;

@@ -198,7 +198,7 @@ static void *watcher_main(void *arg)
 {
     struct engine *e = arg;
 
-    while (!__atomic_load_n(&e->closing, __ATOMIC_ACQUIRE)) {
+    while (!e->closing) {
         struct epoll_event events[32];
         int n = epoll_wait(e->epoll_fd, events, ARRAY_SIZE(events), run_timers(e));
 
