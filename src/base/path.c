@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <linux/openat2.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -49,6 +50,24 @@ int open_beneath(int rootfd, const char *path, int flags, mode_t mode)
     while (*path == '/')
         path++;
     return resolve(rootfd, *path ? path : ".", flags, mode, true);
+}
+
+int open_regular_in_root(int rootfd, const char *path)
+{
+    struct stat st;
+    char again[32];
+    _cleanup_close_ int place = open_in_root(rootfd, path, O_PATH, 0);
+
+    if (place < 0)
+        return place;
+    if (fstat(place, &st) < 0)
+        return -errno;
+    if (!S_ISREG(st.st_mode))
+        return -EINVAL;
+    /* By its descriptor: the name may be another file's by now. */
+    (void)snprintf(again, sizeof(again), "/proc/self/fd/%d", place);
+    int fd = open(again, O_RDONLY | O_CLOEXEC);
+    return fd < 0 ? -errno : fd;
 }
 
 int mkdir_p_in_root(int rootfd, const char *path, mode_t mode)

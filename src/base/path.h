@@ -14,6 +14,9 @@ int open_in_root(int rootfd, const char *path, int flags, mode_t mode);
 /* The same, but no symlink at all is followed, anywhere (RESOLVE_NO_SYMLINKS), and ".." may not
  * lead above rootfd (RESOLVE_BENEATH). For trees that we wrote ourselves. */
 int open_beneath(int rootfd, const char *path, int flags, mode_t mode);
+/* Opens the regular file `path` in the root for reading. Anything else is refused with -EINVAL and
+ * never opened: a tree that others write can hold a fifo or a device whose opening has effects. */
+int open_regular_in_root(int rootfd, const char *path);
 /* Opens the directory `path` in the root, making what is missing with `mode` (parents too), each
  * step resolved in the root. Returns an O_PATH|O_DIRECTORY descriptor or a negative errno. */
 int mkdir_p_in_root(int rootfd, const char *path, mode_t mode);

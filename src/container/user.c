@@ -43,16 +43,11 @@ static int range_error(struct err *err)
 /* NULL when the file is absent or no regular file. */
 static FILE *open_db(int rootfd, const char *path)
 {
-    int fd = open_in_root(rootfd, path, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
-    struct stat st;
+    int fd = open_regular_in_root(rootfd, path);
     FILE *f;
 
     if (fd < 0)
         return NULL;
-    if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)) {
-        (void)close_fd(fd);
-        return NULL;
-    }
     f = fdopen(fd, "re");
     if (!f)
         (void)close_fd(fd);

@@ -47,10 +47,15 @@ int layer_trash(struct layer_store *s, int dirfd, const char *name)
 /* A privileged container may have made files immutable or append-only. */
 static void make_mutable(int dirfd, const char *name)
 {
-    _cleanup_close_ int fd =
-        openat(dirfd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+    struct stat st;
     int flags = 0;
 
+    /* Opening a device can have effects, and none carries these flags. */
+    if (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+        (!S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode)))
+        return;
+    _cleanup_close_ int fd =
+        openat(dirfd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
     if (fd < 0 || ioctl(fd, FS_IOC_GETFLAGS, &flags) < 0)
         return;
     if (flags & (FS_IMMUTABLE_FL | FS_APPEND_FL)) {
