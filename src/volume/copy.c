@@ -172,20 +172,30 @@ static int copy_node(int srcdir, const char *name, int dstdir, const struct stat
     return from < 0 || to < 0 ? -errno : copy_attributes(from, to, st);
 }
 
-/* 1: made as a further name of what was copied before. */
-static int copy_link(struct copy *c, const struct stat *st, const char *path)
+/* 1: made as a further name of what was copied before. A running container may have the volume and
+ * change it under us: no path is followed, only descriptors. */
+static int copy_link(struct copy *c, const struct stat *st, int dstdir, const char *name,
+                     const char *path)
 {
-    char key[48];
+    char key[48], by_fd[32];
 
     if (S_ISDIR(st->st_mode) || st->st_nlink < 2)
         return 0;
     (void)snprintf(key, sizeof(key), "%llx:%llx", (unsigned long long)st->st_dev,
                    (unsigned long long)st->st_ino);
     const char *first = hashmap_get(c->links, key);
-    if (first)
-        return linkat(c->dstfd, first, c->dstfd, path, 0) < 0 ? -errno : 1;
-    hashmap_put(c->links, key, xstrdup(path));
-    return 0;
+    if (!first) {
+        hashmap_put(c->links, key, xstrdup(path));
+        return 0;
+    }
+    _cleanup_close_ int fd = open_beneath(c->dstfd, first, O_PATH | O_NOFOLLOW, 0);
+    if (fd < 0)
+        return fd;
+    if (linkat(fd, "", dstdir, name, AT_EMPTY_PATH) == 0)
+        return 1;
+    /* Without CAP_DAC_READ_SEARCH; a symlink cannot be named in this way. */
+    (void)snprintf(by_fd, sizeof(by_fd), "/proc/self/fd/%d", fd);
+    return linkat(AT_FDCWD, by_fd, dstdir, name, AT_SYMLINK_FOLLOW) < 0 ? -errno : 1;
 }
 
 static int copy_entry(struct copy *c, int srcdir, int dstdir, const char *dir, const char *name)
@@ -195,7 +205,7 @@ static int copy_entry(struct copy *c, int srcdir, int dstdir, const char *dir, c
 
     if (fstatat(srcdir, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
         return -errno;
-    int r = copy_link(c, &st, path);
+    int r = copy_link(c, &st, dstdir, name, path);
     if (r != 0)
         return r < 0 ? r : 0;
     if (S_ISDIR(st.st_mode)) {

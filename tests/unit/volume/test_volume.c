@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "../layer/fixture.h"
 
+#include <pthread.h>
+#include <sched.h>
 #include <sys/sysmacros.h>
 #include <sys/xattr.h>
 
@@ -10,6 +12,7 @@ struct volume_fixture {
     char dir[64];
     struct db *db;
     struct volume_store *volumes;
+    bool done;
 };
 
 static void open_store(struct volume_fixture *t)
@@ -170,15 +173,55 @@ static void populated(void **state)
     vsh(t, "test -e volumes/v2/_data/data -a ! -e volumes/v2/_data/outside");
 }
 
+/* What a running container that has the volume can do: a directory becomes a link to the host. */
+static void *swap_dirs(void *arg)
+{
+    struct volume_fixture *t = arg;
+    _cleanup_free_ char *data = xasprintf("%s/volumes/racy/_data", t->dir);
+    _cleanup_close_ int fd = open(data, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+    while (!__atomic_load_n(&t->done, __ATOMIC_RELAXED)) {
+        if (renameat(fd, "a", fd, "a-away") < 0)
+            continue;
+        (void)symlinkat(t->dir, fd, "a");
+        (void)usleep(200);
+        (void)unlinkat(fd, "a", 0);
+        (void)renameat(fd, "a-away", fd, "a");
+        (void)usleep(500);
+    }
+    return NULL;
+}
+
+/* Hard links are made while the volume changes: none may come from elsewhere, or go there. A file
+ * that was linked to has a new change time, even when the copy has failed and been taken back. */
+static void populated_in_a_race(void **state)
+{
+    struct volume_fixture *t = *state;
+    struct err err = {0};
+    pthread_t thread;
+    _cleanup_free_ char *root = xasprintf("%s/root", t->dir);
+
+    vsh(t, "mkdir -p root/data/a root/data/b; cd root/data; for i in $(seq 100); do "
+           "echo x >a/f$i; ln a/f$i b/g$i; done; cd ../..; for i in $(seq 2 2 100); do "
+           "echo secret >f$i; done; sleep 0.02; touch marker");
+    _cleanup_close_ int fd = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    assert_ok(volume_create(t->volumes, "racy", NULL, NULL, NULL, NULL, &err));
+    assert_int_equal(pthread_create(&thread, NULL, swap_dirs, t), 0);
+    for (int i = 0; i < 100; i++) {
+        (void)volume_populate(t->volumes, "racy", fd, "/data", NULL);
+        vsh(t, "rm -rf volumes/racy/_data/* 2>/dev/null || true");
+    }
+    __atomic_store_n(&t->done, true, __ATOMIC_RELAXED);
+    (void)pthread_join(thread, NULL);
+    vsh(t, "test -z \"$(find . -maxdepth 1 -name 'f*' -cnewer marker)\"");
+}
+
 #define T(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        T(created_and_found),
-        T(refused),
-        T(counted),
-        T(populated),
+        T(created_and_found), T(refused), T(counted), T(populated), T(populated_in_a_race),
     };
 
     return geteuid() == 0 ? cmocka_run_group_tests(tests, NULL, NULL) : 77;
