@@ -75,6 +75,8 @@ void container_reap_shim(struct container *c, int events_fd, pid_t shim_pid, int
 /* orphan.c: ends the processes and control groups that a dead shim has left. Blocks until they are
  * gone. */
 void container_end_orphan(struct engine *e, const struct container_conf *conf);
+/* SIGKILL by way of the shim, or past it when it does not answer in time. */
+int container_kill(struct container *c, struct shim_handle *shim, struct err *err);
 
 /* watch.c */
 int engine_watcher_start(struct engine *e, struct err *err);

@@ -106,7 +106,7 @@ static int kill_it(struct container *c, struct err *err)
         shim = shim_handle_ref(c->shim);
     }
     if (shim)
-        (void)shim_kill(shim->shim, SIGKILL, NULL);
+        (void)container_kill(c, shim, NULL);
     if (!container_wait_stopped(c, KILL_GRACE_NSEC))
         return err_set(err, ERR_INTERNAL,
                        "cannot remove container \"%s\": could not kill container: tried to kill "

@@ -33,7 +33,7 @@ static int send_signal(struct engine *e, struct container *c, int signo, struct 
 
     if (r < 0)
         return r;
-    r = shim_kill(shim->shim, signo, err);
+    r = signo == SIGKILL ? container_kill(c, shim, err) : shim_kill(shim->shim, signo, err);
     if (r < 0)
         return r;
     (void)snprintf(number, sizeof(number), "%d", signo);
@@ -192,7 +192,7 @@ int engine_container_kill(struct engine *e, const char *ref, const char *signal,
         err_wrap(err, "cannot kill container: %s", ref);
         return r;
     }
-    if (!is_running(c))
+    if (!container_is_running(c))
         return err_set(err, ERR_CONFLICT, "cannot kill container: %s: container %s is not running",
                        ref, c->conf->id);
     (void)stop_signal(c, NULL, &own, NULL);

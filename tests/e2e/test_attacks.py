@@ -10,7 +10,6 @@ import pytest
 from support.daemon import parent_of, wait_for
 
 
-
 def alive(pid):
     """Whether the process exists and is more than a zombie."""
     try:
@@ -64,7 +63,7 @@ def test_users_are_not_read_from_what_is_no_file(daemon, name):
 
 def test_container_can_be_killed_without_its_shim(daemon):
     ident = daemon.cli.ok("run", "-d", "--name", "deaf", "busybox", "sleep", "600")
-    state = daemon.api.get(f"/containers/{ident}/json").json()["State"]
+    state = daemon.api.get(f"/containers/{ident}/json").json["State"]
     shim = parent_of(state["Pid"])
     os.kill(shim, signal.SIGSTOP)
     try:
