@@ -192,7 +192,7 @@ int engine_container_kill(struct engine *e, const char *ref, const char *signal,
         err_wrap(err, "cannot kill container: %s", ref);
         return r;
     }
-    if (!container_is_running(c))
+    if (!is_running(c))
         return err_set(err, ERR_CONFLICT, "cannot kill container: %s: container %s is not running",
                        ref, c->conf->id);
     (void)stop_signal(c, NULL, &own, NULL);
