@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -42,10 +43,26 @@ static struct runtime_container *container_new(const char *id, const struct oci_
     return c;
 }
 
+/* Whether the container's network is another than ours. One that it joins may be ours. */
+static bool has_own_network(const struct runtime_create_params *p, int proc_fd)
+{
+    const char *path = p->spec->ns[OCI_NS_NETWORK].path;
+    struct stat theirs, ours;
+
+    if (p->netns_fd < 0 && !p->spec->ns[OCI_NS_NETWORK].set)
+        return false;
+    if (p->netns_fd < 0 && str_empty(path))
+        return true;
+    if ((p->netns_fd >= 0 ? fstat(p->netns_fd, &theirs) : stat(path, &theirs)) < 0 ||
+        fstatat(proc_fd, "self/ns/net", &ours, 0) < 0)
+        return false;
+    return theirs.st_ino != ours.st_ino || theirs.st_dev != ours.st_dev;
+}
+
 static int check(const struct runtime_create_params *p, struct creation *k, struct err *err)
 {
     const struct oci_spec *spec = p->spec;
-    bool net_own = p->netns_fd >= 0 || spec->ns[OCI_NS_NETWORK].set;
+    bool net_own = has_own_network(p, k->proc_fd);
     int r;
 
     if (!spec->has_process)
@@ -200,7 +217,7 @@ static int await_ready(struct creation *k, struct err *err)
         if (fd >= 0)
             close_fd(fd);
         if (m.kind == SYNC_READY)
-            return 0;
+            return m.value ? rlimits_apply(c->pid, &k->params->spec->process, err) : 0;
         if (m.kind == SYNC_HOOKS) {
             if ((r = runtime_hooks(k, err)) < 0)
                 return r;
@@ -234,10 +251,7 @@ static int create(struct creation *k, struct err *err)
     c->sync_fd = TAKE_FD(k->sync[0]);
     if ((r = serve_child(k, err)) < 0 || (r = await_ready(k, err)) < 0)
         return r;
-    if ((r = rlimits_apply(c->pid, &p->spec->process, err)) < 0 ||
-        (r = oom_score_apply(k->proc_fd, c->pid, &p->spec->process, err)) < 0)
-        return r;
-    return 0;
+    return oom_score_apply(k->proc_fd, c->pid, &p->spec->process, err);
 }
 
 int runtime_create(const struct runtime_create_params *params, struct runtime_container **ret,

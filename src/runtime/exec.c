@@ -112,7 +112,7 @@ static int child_run(struct exec *x, int sock, struct err *err)
         return err_errno(err, errno, "setsid");
     if ((r = child_console(x, sock, err)) < 0 || (r = process_prepare(&p, err)) < 0)
         return r;
-    if ((r = sync_send(sock, SYNC_READY, 0, -1)) < 0)
+    if ((r = sync_send(sock, SYNC_READY, p.limits_left, -1)) < 0)
         return err_errno(err, r, "report readiness");
     if ((r = sync_expect(sock, SYNC_START, NULL, NULL, err)) < 0)
         return r;
@@ -158,14 +158,15 @@ static pid_t spawn(struct exec *x, int *ret_pidfd, struct err *err)
 
 static int await(struct exec *x, pid_t pid, int pidfd, int *ret_console, struct err *err)
 {
+    uint32_t limits_left = 0;
     int sock = x->sync[0], console = -1, r = child_wait(sock, pid, pidfd, err);
 
     if (r == 0 && x->process.terminal &&
         (r = sync_expect(sock, SYNC_CONSOLE, NULL, &console, err)) == 0)
         r = child_wait(sock, pid, pidfd, err);
     if (r == 0)
-        r = sync_expect(sock, SYNC_READY, NULL, NULL, err);
-    if (r == 0)
+        r = sync_expect(sock, SYNC_READY, &limits_left, NULL, err);
+    if (r == 0 && limits_left)
         r = rlimits_apply(pid, &x->process, err);
     if (r == 0)
         r = oom_score_apply(x->proc_fd, pid, &x->process, err);

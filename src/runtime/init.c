@@ -224,7 +224,7 @@ static int run(struct init_ctx *ctx, struct err *err)
         return r;
     if ((r = process_prepare(&p, err)) < 0)
         return r;
-    if ((r = sync_send(ctx->sync_fd, SYNC_READY, 0, -1)) < 0)
+    if ((r = sync_send(ctx->sync_fd, SYNC_READY, p.limits_left, -1)) < 0)
         return err_errno(err, r, "report readiness");
     if ((r = wait_start(ctx, err)) < 0)
         return r;

@@ -118,14 +118,15 @@ static bool has_option(char *const *data, const char *key)
     return false;
 }
 
-/* A new file system; a tmpfs takes over the mode of the directory it covers. */
+/* A new file system; a tmpfs takes over the mode of the directory it covers, unless that was only
+ * made for it: then it is open to all, as a tmpfs is by itself. */
 static int new_filesystem(const struct init_ctx *ctx, const struct oci_mount *m,
-                          struct mount_opts *o, int target_fd, struct err *err)
+                          struct mount_opts *o, int target_fd, bool made, struct err *err)
 {
     struct stat st;
     bool tmpfs = str_eq(m->type, "tmpfs");
 
-    if (tmpfs && !has_option(o->data, "mode=") && fstat(target_fd, &st) == 0)
+    if (tmpfs && !made && !has_option(o->data, "mode=") && fstat(target_fd, &st) == 0)
         strv_push_take(&o->data, xasprintf("mode=%04o", (unsigned)st.st_mode & 07777));
     if (!str_empty(ctx->spec->mount_label) && (tmpfs || str_eq(m->type, "devpts")))
         strv_push_take(&o->data, xasprintf("context=%s", ctx->spec->mount_label));
@@ -168,7 +169,7 @@ static int mount_one(struct init_ctx *ctx, const struct oci_mount *m, int idmap_
 {
     _cleanup_close_ int fd = -1, target = -1;
     char where[PATH_MAX];
-    bool dir = true;
+    bool dir = true, made = false;
     int r;
 
     o->bind |= str_eq(m->type, "bind") || (str_empty(m->type) && o->bind);
@@ -181,7 +182,7 @@ static int mount_one(struct init_ctx *ctx, const struct oci_mount *m, int idmap_
         if (fd < 0)
             return fd;
     }
-    target = rootfs_target(ctx, m->destination, dir, where, err);
+    target = rootfs_target(ctx, m->destination, dir, where, &made, err);
     if (target < 0)
         return target;
     if (str_eq(where, "/"))
@@ -193,7 +194,7 @@ static int mount_one(struct init_ctx *ctx, const struct oci_mount *m, int idmap_
     if (str_eq(m->type, "cgroup") || str_eq(m->type, "cgroup2"))
         return mounts_cgroup(ctx, target, o, err);
     if (fd < 0)
-        fd = new_filesystem(ctx, m, o, target, err);
+        fd = new_filesystem(ctx, m, o, target, made, err);
     if (fd < 0)
         return fd;
     if (idmap_fd >= 0 && (r = mountfd_idmap(fd, idmap_fd, o->idmap_rec)) < 0)

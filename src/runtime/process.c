@@ -22,6 +22,7 @@
 #include "base/str.h"
 #include "runtime/caps.h"
 #include "runtime/lsm.h"
+#include "runtime/rlimits.h"
 #include "runtime/seccomp.h"
 #include "runtime/user.h"
 
@@ -195,7 +196,10 @@ int process_prepare(struct process *p, struct err *err)
     if ((r = check_cwd(err)) < 0)
         return r;
     (void)umask(s->user.has_umask ? s->user.umask : 0022);
-    return find_program(s->args[0], p->env, &p->program, err);
+    if ((r = find_program(s->args[0], p->env, &p->program, err)) < 0)
+        return r;
+    p->limits_left = !rlimits_apply_self(s);
+    return 0;
 }
 
 int process_close_fds(unsigned first, int proc_fd)

@@ -20,8 +20,9 @@ struct process {
     /* set by process_prepare() */
     struct oci_capabilities caps;
     uint64_t available;
-    char *program; /* owned */
-    char **env;    /* owned */
+    bool limits_left; /* some resource limit needs the parent's power */
+    char *program;    /* owned */
+    char **env;       /* owned */
 };
 
 int process_prepare(struct process *p, struct err *err);

@@ -11,6 +11,17 @@
 #include "base/fdutil.h"
 #include "base/str.h"
 
+bool rlimits_apply_self(const struct oci_process *p)
+{
+    bool all = true;
+
+    for (size_t i = 0; i < p->n_rlimits; i++) {
+        const struct rlimit want = {.rlim_cur = p->rlimits[i].soft, .rlim_max = p->rlimits[i].hard};
+        all &= setrlimit((enum __rlimit_resource)p->rlimits[i].type, &want) == 0;
+    }
+    return all;
+}
+
 int rlimits_apply(pid_t pid, const struct oci_process *p, struct err *err)
 {
     for (size_t i = 0; i < p->n_rlimits; i++) {

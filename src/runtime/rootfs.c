@@ -162,7 +162,7 @@ static int make_file(int root_fd, const char *path, unsigned links)
 }
 
 int rootfs_target(struct init_ctx *ctx, const char *path, bool dir, char where[static PATH_MAX],
-                  struct err *err)
+                  bool *ret_made, struct err *err)
 {
     _cleanup_free_ char *absolute = xasprintf("/%s", path);
     _cleanup_free_ char *clean = path_clean(absolute);
@@ -173,9 +173,11 @@ int rootfs_target(struct init_ctx *ctx, const char *path, bool dir, char where[s
     int fd = open_beneath(ctx->root_fd, clean, O_PATH, 0);
     if (fd >= 0) {
         memcpy(where, clean, strlen(clean) + 1);
+        *ret_made = false;
         return fd;
     }
     fd = open_in_root(ctx->root_fd, absolute, O_PATH, 0);
+    *ret_made = fd == -ENOENT;
     if (fd == -ENOENT)
         fd = dir ? make_dir(ctx->root_fd, absolute, 40) : make_file(ctx->root_fd, absolute, 40);
     int r = fd < 0 ? fd : fd_path(fd, where, PATH_MAX);

@@ -12,6 +12,6 @@ int rootfs_attach(struct init_ctx *ctx, struct err *err);
 /* Makes the root read-only if the spec says so, then pivots into it. */
 int rootfs_enter(struct init_ctx *ctx, struct err *err);
 /* The place `path` in the root, made if missing (a file when !dir): O_PATH descriptor. where gets
- * its path without links, from the root. */
+ * its path without links, from the root; *ret_made tells whether it was missing. */
 int rootfs_target(struct init_ctx *ctx, const char *path, bool dir, char where[static PATH_MAX],
-                  struct err *err);
+                  bool *ret_made, struct err *err);

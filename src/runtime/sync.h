@@ -14,7 +14,8 @@ enum sync_kind {
     SYNC_SECCOMP,    /* parent: fd is the filter */
     SYNC_CONSOLE,    /* child: fd is the pty master */
     SYNC_HOOKS,      /* child: run the hooks of the runtime namespace */
-    SYNC_READY,      /* child: waits to be started */
+    SYNC_READY,      /* child: waits to be started; value: 1 if it could not set all resource
+                        limits itself */
     SYNC_START,      /* parent: go */
     SYNC_PID,        /* go-between: fd is the child's pidfd; value: its pid */
     SYNC_ERROR,      /* child: text, kind and code of what failed */
