@@ -154,8 +154,8 @@ int container_request_merge(struct container_request *rq, const json_t *image, c
                             json_t *warnings, struct err *err)
 {
     const char *mode = json_str_or(rq->host, "NetworkMode", "");
-    json_t *config = rq->config, *cmd, *entrypoint;
-    const char *wd, *first;
+    json_t *config = rq->config;
+    const char *wd;
 
     if (json_is_object(image)) {
         inherit(config, image, "User", JSON_STRING);
@@ -174,13 +174,8 @@ int container_request_merge(struct container_request *rq, const json_t *image, c
         json_set_take(config, "Volumes", json_null());
     if (json_is_null(json_object_get(config, "Labels")))
         json_set_take(config, "Labels", json_object());
-    cmd = json_object_get(config, "Cmd");
-    entrypoint = json_object_get(config, "Entrypoint");
-    if (json_array_size(cmd) == 0 && json_array_size(entrypoint) == 0)
-        return err_set(err, ERR_INVALID, "no command specified");
-    first =
-        json_string_value(json_array_get(json_array_size(entrypoint) > 0 ? entrypoint : cmd, 0));
-    if (str_empty(first) && json_array_size(entrypoint) == 0)
+    if (json_array_size(json_object_get(config, "Cmd")) == 0 &&
+        json_array_size(json_object_get(config, "Entrypoint")) == 0)
         return err_set(err, ERR_INVALID, "no command specified");
     wd = json_str_or(config, "WorkingDir", "");
     if (!str_empty(wd) && wd[0] != '/') {

@@ -295,7 +295,8 @@ static int add_structured(json_t *list, const json_t *given, struct err *err)
                        "must be absolute",
                        type, target);
     destination = path_clean(target);
-    m = mount_new(type, destination, "", !json_bool_or(spec, "ReadOnly", false));
+    m = mount_new(type, destination, str_eq(type, "volume") ? "z" : "",
+                  !json_bool_or(spec, "ReadOnly", false));
     if (str_eq(type, "bind"))
         r = fill_bind(m, spec, err);
     else if (str_eq(type, "volume"))

@@ -89,9 +89,12 @@ int container_signal_parse(const char *text, int *ret, struct err *err)
     _cleanup_free_ char *upper = xstrdup(text);
     const char *name = upper, *rest;
     uint32_t n = 0;
+    int number = 0;
 
-    if (parse_u32(text, &n) == 0 && n >= 1 && n <= 64) {
-        *ret = (int)n;
+    if (parse_int(text, &number) == 0 && number != 0) {
+        if (number < 1 || number > 64)
+            return err_set(err, ERR_INVALID, "the linux daemon does not support signal %d", number);
+        *ret = number;
         return 0;
     }
     for (char *p = upper; *p; p++)

@@ -23,7 +23,9 @@ struct container_defaults {
     bool init;
     const json_t *ulimits; /* {"nofile":{"Name","Hard","Soft"}} or NULL */
     unsigned n_cpus;
-    bool cpus_known; /* cpuset and cpu limits are checked against n_cpus */
+    bool cpus_known;      /* cpuset and cpu limits are checked against n_cpus */
+    unsigned n_mems;      /* memory nodes; 0: not known */
+    bool no_blkio_weight; /* the kernel cannot weigh block I/O */
 };
 
 struct container_request {

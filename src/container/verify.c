@@ -100,6 +100,29 @@ static int verify_memory(json_t *host, json_t *warnings, const struct container_
     return 0;
 }
 
+/* Weights that the kernel cannot honour are dropped with a warning, as all limits of that kind. */
+static int verify_blkio(json_t *host, json_t *warnings, const struct container_defaults *d,
+                        struct err *err)
+{
+    int64_t weight = num(host, "BlkioWeight");
+    const json_t *devices = json_object_get(host, "BlkioWeightDevice");
+
+    if (d->no_blkio_weight) {
+        if (weight > 0)
+            warn(warnings, "Your kernel does not support Block I/O weight or the cgroup is not "
+                           "mounted. Weight discarded.");
+        json_set_i64(host, "BlkioWeight", 0);
+        if (json_array_size(devices) > 0)
+            warn(warnings, "Your kernel does not support Block I/O weight_device or the cgroup is "
+                           "not mounted. Weight-device discarded.");
+        json_set_take(host, "BlkioWeightDevice", json_array());
+        return 0;
+    }
+    if (weight != 0 && (weight < 10 || weight > 1000))
+        return INVALID("Range of blkio weight is from 10 to 1000");
+    return 0;
+}
+
 /* A cpuset list: "0-2,5". Whether each number is below n (0: not known). */
 static int verify_cpuset(const char *list, unsigned n, const char *what, const char *What,
                          struct err *err)
@@ -120,9 +143,14 @@ static int verify_cpuset(const char *list, unsigned n, const char *what, const c
             return INVALID("Invalid value %s for cpuset %s: invalid format: %s", list, what, list);
         if (!dash)
             last = first;
-        if (n > 0 && last >= n)
-            return INVALID("Requested %s are not available - requested %s, available: 0%s%u", What,
-                           list, n > 1 ? "-" : ",", n > 1 ? n - 1 : 0);
+        if (n > 0 && last >= n) {
+            char highest[16] = "";
+
+            if (n > 1)
+                (void)snprintf(highest, sizeof(highest), "-%u", n - 1);
+            return INVALID("Requested %s are not available - requested %s, available: 0%s", What,
+                           list, highest);
+        }
     }
     return 0;
 }
@@ -155,7 +183,8 @@ static int verify_cpu(const json_t *host, const struct container_defaults *d, st
                       "CPUs", err);
     if (r < 0)
         return r;
-    return verify_cpuset(json_str_or(host, "CpusetMems", ""), 0, "mems", "memory nodes", err);
+    return verify_cpuset(json_str_or(host, "CpusetMems", ""), d->n_mems, "mems", "memory nodes",
+                         err);
 }
 
 static int verify_restart(json_t *host, struct err *err)
@@ -242,9 +271,15 @@ static int verify_modes(const json_t *config, json_t *host, const struct contain
 int container_verify_log(const char *driver, const json_t *options, struct err *err)
 {
     static const char *const known[] = {"max-size", "max-file", "labels", "env", "compress"};
+    static const char *const others[] = {"local",   "syslog",  "journald", "gelf",
+                                         "fluentd", "awslogs", "splunk",   "gcplogs"};
     const char *key;
     json_t *v;
 
+    for (size_t i = 0; i < ARRAY_SIZE(others); i++)
+        if (str_eq(driver, others[i]))
+            return err_set(err, ERR_UNSUPPORTED,
+                           "the logging driver \"%s\" is not supported by this version", driver);
     if (!str_eq(driver, "json-file") && !str_eq(driver, "none"))
         return INVALID("error looking up logging plugin %s: plugin \"%s\" not found", driver,
                        driver);
@@ -341,7 +376,25 @@ static int verify_caps(const json_t *host, struct err *err)
     return container_caps(host, &mask, err);
 }
 
-static int verify_security(const json_t *host, struct err *err)
+/* As Docker stores it: what may look at the host is not confined by SELinux labels. */
+static void add_label_disable(json_t *host)
+{
+    json_t *list = json_object_get(host, "SecurityOpt"), *item;
+    size_t i;
+
+    if (!json_bool_or(host, "Privileged", false) &&
+        !str_eq(json_str_or(host, "IpcMode", ""), "host") &&
+        !str_eq(json_str_or(host, "PidMode", ""), "host"))
+        return;
+    json_array_foreach(list, i, item)
+        if (str_starts(json_string_value(item), "label"))
+            return;
+    list = json_is_array(list) ? json_copy(list) : json_array();
+    (void)json_array_append_new(list, json_string("label=disable"));
+    json_set_take(host, "SecurityOpt", list);
+}
+
+static int verify_security(json_t *host, struct err *err)
 {
     json_t *list = json_object_get(host, "SecurityOpt"), *item;
     size_t i;
@@ -384,6 +437,7 @@ static int verify_security(const json_t *host, struct err *err)
             return INVALID("invalid --security-opt 2: \"%s\"", opt);
         }
     }
+    add_label_disable(host);
     return 0;
 }
 
@@ -391,7 +445,7 @@ static int verify_host_misc(json_t *host, const struct container_defaults *d, st
 {
     json_t *console = json_object_get(host, "ConsoleSize"), *v;
     int64_t oom = num(host, "OomScoreAdj"), shm = num(host, "ShmSize");
-    int64_t pids = json_i64_or(host, "PidsLimit", 0), weight = num(host, "BlkioWeight");
+    int64_t pids = json_i64_or(host, "PidsLimit", 0);
     const char *runtime = json_str_or(host, "Runtime", ""), *key;
 
     if (oom < -1000 || oom > 1000)
@@ -402,10 +456,8 @@ static int verify_host_misc(json_t *host, const struct container_defaults *d, st
     if (shm == 0)
         json_set_i64(host, "ShmSize",
                      d->shm_size_bytes > 0 ? d->shm_size_bytes : (int64_t)(64 * MIB));
-    if (pids == 0)
+    if (pids <= 0)
         json_set_take(host, "PidsLimit", json_null());
-    if (weight != 0 && (weight < 10 || weight > 1000))
-        return INVALID("Range of blkio weight is from 10 to 1000");
     if (!str_empty(runtime) && !str_eq(runtime, "lighter") && !str_eq(runtime, "runc") &&
         !str_eq(runtime, "io.containerd.runc.v2"))
         return INVALID("unknown or invalid runtime name: %s", runtime);
@@ -491,6 +543,7 @@ int container_verify(json_t *config, json_t *host, const struct container_defaul
         (r = verify_modes(config, host, defaults, err)) < 0 ||
         (r = verify_memory(host, warnings, defaults, err)) < 0 ||
         (r = verify_cpu(host, defaults, err)) < 0 ||
+        (r = verify_blkio(host, warnings, defaults, err)) < 0 ||
         (r = verify_logging(host, defaults, err)) < 0 ||
         (r = verify_ulimits(host, defaults, err)) < 0 || (r = verify_caps(host, err)) < 0 ||
         (r = verify_security(host, err)) < 0)

@@ -82,6 +82,8 @@ static int check_platform(const char *platform, const struct image *im, const ch
     if (str_empty(platform))
         return 0;
     parts = str_split(platform, '/');
+    if (strv_len(parts) > 3)
+        return err_set(err, ERR_INVALID, "\"%s\": cannot parse platform specifier", platform);
     if (str_eq(parts[0], os) && (!parts[1] || str_eq(parts[1], arch) ||
                                  (str_eq(parts[1], "x86_64") && str_eq(arch, "amd64")) ||
                                  (str_eq(parts[1], "aarch64") && str_eq(arch, "arm64"))))
@@ -160,7 +162,7 @@ static int inherited_mounts(struct creation *cr, json_t **ret, struct err *err)
 
         r = container_volumes_from_parse(json_string_value(v), &name, &read_only, err);
         if (r < 0 || (r = find_other(cr->e, name, &from, err)) < 0)
-            return 0;
+            return r;
         mounts = container_conf_mounts(from->conf);
         json_array_foreach(mounts, k, m) {
             if (read_only)
@@ -292,6 +294,8 @@ static void fill_defaults(struct engine *e, struct container_defaults *d)
         .init = e->init,
         .ulimits = e->ulimits,
         .n_cpus = e->n_cpus,
+        .n_mems = e->n_mems,
+        .no_blkio_weight = !e->blkio_weight,
         .cpus_known = true,
     };
 }

@@ -153,6 +153,8 @@ static struct engine *engine_new(const struct engine_config *c)
     e->shutdown_timeout_sec = c->shutdown_timeout_sec;
     e->cgroup_v2 = kernel_cgroup_v2();
     e->n_cpus = count_cpus();
+    e->n_mems = kernel_memory_nodes();
+    e->blkio_weight = kernel_blkio_weight(e->cgroup_v2);
     e->bounding_caps = container_caps_bounding();
     e->epoll_fd = e->wake_fd = -1;
     e->bus = event_bus_new();

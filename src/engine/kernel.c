@@ -35,17 +35,25 @@ static bool v1_mounted(const char *controller)
     return exists(path);
 }
 
+/* NULL when they cannot be read; caller frees. */
+static char **v2_controllers(void)
+{
+    _cleanup_free_ char *text = NULL;
+
+    if (read_file_at(AT_FDCWD, CGROUP_ROOT "/cgroup.controllers", 4 * KIB, &text, NULL) < 0)
+        return NULL;
+    text[strcspn(text, "\n")] = '\0';
+    return str_split(text, ' ');
+}
+
 void kernel_probe(bool cgroup_v2, struct kernel_features *ret)
 {
-    _cleanup_free_ char *text = NULL, *forward = NULL;
+    _cleanup_free_ char *forward = NULL;
     _cleanup_strv_ char **names = NULL;
 
     *ret = (struct kernel_features){0};
     if (cgroup_v2) {
-        if (read_file_at(AT_FDCWD, CGROUP_ROOT "/cgroup.controllers", 4 * KIB, &text, NULL) == 0) {
-            text[strcspn(text, "\n")] = '\0';
-            names = str_split(text, ' ');
-        }
+        names = v2_controllers();
         ret->memory = strv_contains(names, "memory");
         ret->cpu = ret->cpu_cfs = strv_contains(names, "cpu");
         ret->cpuset = strv_contains(names, "cpuset");
@@ -86,6 +94,34 @@ json_t *kernel_warnings(const struct kernel_features *f)
             (void)json_array_append_new(list, json_string(all[i].text));
         }
     return list ? list : json_null();
+}
+
+bool kernel_blkio_weight(bool cgroup_v2)
+{
+    _cleanup_strv_ char **names = NULL;
+
+    if (!cgroup_v2)
+        return exists(CGROUP_ROOT "/blkio/blkio.weight") ||
+               exists(CGROUP_ROOT "/blkio/blkio.bfq.weight");
+    names = v2_controllers();
+    return strv_contains(names, "io");
+}
+
+unsigned kernel_memory_nodes(void)
+{
+    DIR *d = opendir("/sys/devices/system/node");
+    unsigned n = 0;
+
+    for (struct dirent *entry; d && (entry = readdir(d));) {
+        const char *number = str_after(entry->d_name, "node");
+        uint32_t node = 0;
+
+        if (number && parse_u32(number, &node) == 0 && node >= n)
+            n = node + 1;
+    }
+    if (d)
+        (void)closedir(d);
+    return n;
 }
 
 bool kernel_has_seccomp(void)

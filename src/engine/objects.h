@@ -76,7 +76,8 @@ struct engine {
     char *id; /* of this engine, kept in the database */
     int64_t shm_size_bytes;
     bool init, no_new_privileges, experimental, cgroup_v2;
-    unsigned n_cpus;
+    unsigned n_cpus, n_mems;
+    bool blkio_weight; /* the kernel can weigh block I/O */
     uint64_t bounding_caps;
     int shutdown_timeout_sec;
     pthread_mutex_t settings_lock; /* what a reload changes */

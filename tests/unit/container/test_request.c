@@ -12,7 +12,7 @@
 #include "container/fields.h"
 #include "container/request.h"
 
-static const struct container_defaults defaults = {.n_cpus = 2, .cpus_known = true};
+static const struct container_defaults defaults = {.n_cpus = 2, .n_mems = 1, .cpus_known = true};
 
 static int parse(const char *text, struct container_request *rq, json_t *warnings, struct err *err)
 {
@@ -104,6 +104,36 @@ static void test_refusals(void **state)
     refused("{\"Cmd\":[1]}", "field \"Config.Cmd\" must be a string or an array of strings");
     refused("{\"Cmd\":[\"x\"],\"Hostname\":\"h\",\"HostConfig\":{\"UTSMode\":\"host\"}}",
             "conflicting options: hostname and the UTS mode");
+}
+
+/* What Docker stores is not always what it was asked for. */
+static void test_adapted(void **state)
+{
+    struct container_defaults weak = defaults;
+    _cleanup_json_ json_t *warnings = json_array();
+    _cleanup_json_ json_t *body =
+        json_pack("{s:[s],s:{s:i,s:i,s:b,s:[s]}}", "Cmd", "sh", "HostConfig", "PidsLimit", -1,
+                  "BlkioWeight", 5, "Privileged", 1, "SecurityOpt", "seccomp=unconfined");
+    struct container_request rq = {0};
+    struct err err = {0};
+    json_t *opts;
+
+    (void)state;
+    weak.no_blkio_weight = true;
+    assert_int_equal(container_request_parse(body, &weak, &rq, warnings, &err), 0);
+    assert_true(json_is_null(json_object_get(rq.host, "PidsLimit")));
+    assert_int_equal(json_i64_or(rq.host, "BlkioWeight", -1), 0);
+    assert_int_equal(json_array_size(warnings), 1);
+    opts = json_object_get(rq.host, "SecurityOpt");
+    assert_int_equal(json_array_size(opts), 2);
+    assert_string_equal(json_string_value(json_array_get(opts, 1)), "label=disable");
+    container_request_done(&rq);
+    refused("{\"Cmd\":\"sh\",\"HostConfig\":{\"BlkioWeight\":5}}",
+            "Range of blkio weight is from 10 to 1000");
+    refused("{\"Cmd\":\"sh\",\"HostConfig\":{\"CpusetMems\":\"9\"}}",
+            "Requested memory nodes are not available - requested 9, available: 0");
+    refused("{\"Cmd\":\"sh\",\"HostConfig\":{\"LogConfig\":{\"Type\":\"local\"}}}",
+            "the logging driver \"local\" is not supported by this version");
 }
 
 static void test_unknown_field_warns(void **state)
@@ -220,9 +250,13 @@ static void test_sizes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_docker_client_request), cmocka_unit_test(test_refusals),
-        cmocka_unit_test(test_unknown_field_warns),   cmocka_unit_test(test_merge),
-        cmocka_unit_test(test_names_and_signals),     cmocka_unit_test(test_sizes),
+        cmocka_unit_test(test_docker_client_request),
+        cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_adapted),
+        cmocka_unit_test(test_unknown_field_warns),
+        cmocka_unit_test(test_merge),
+        cmocka_unit_test(test_names_and_signals),
+        cmocka_unit_test(test_sizes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
