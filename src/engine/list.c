@@ -24,10 +24,45 @@ struct list {
     char **ancestors;                /* image IDs; owned */
 };
 
-static int check_statuses(const json_t *filters, struct err *err)
+/* "80", "80-90", "80/udp". */
+static int parse_ports(const char *text, uint32_t *ret_first, uint32_t *ret_last,
+                       const char **ret_proto)
+{
+    const char *slash = strchr(text, '/');
+    _cleanup_free_ char *range = slash ? xstrndup(text, (size_t)(slash - text)) : xstrdup(text);
+    char *dash = strchr(range, '-');
+    uint32_t first = 0, last = 0;
+
+    if (dash)
+        *dash++ = '\0';
+    if (parse_u32(range, &first) < 0 || (dash && parse_u32(dash, &last) < 0))
+        return -EINVAL;
+    *ret_first = first;
+    *ret_last = dash ? last : first;
+    *ret_proto = slash ? slash + 1 : "tcp";
+    return 0;
+}
+
+static int check_ports(const json_t *filters, const char *name, struct err *err)
+{
+    uint32_t first = 0, last = 0;
+    const char *want, *proto = NULL;
+    size_t cursor = 0;
+
+    while ((want = filters_next(filters, name, &cursor)))
+        if (parse_ports(want, &first, &last, &proto) < 0)
+            return err_set(err, ERR_INVALID,
+                           "error while looking up for %s %s: strconv.ParseUint: parsing \"%s\": "
+                           "invalid syntax",
+                           name, want, want);
+    return 0;
+}
+
+static int check_values(const json_t *filters, struct err *err)
 {
     const char *want;
     size_t cursor = 0;
+    int r;
 
     while ((want = filters_next(filters, "status", &cursor))) {
         bool known = false;
@@ -41,15 +76,20 @@ static int check_statuses(const json_t *filters, struct err *err)
     while ((want = filters_next(filters, "health", &cursor)))
         if (!str_eq(want, "none") && !str_eq(want, "starting") && !str_eq(want, "healthy") &&
             !str_eq(want, "unhealthy"))
-            return err_set(err, ERR_INVALID, "invalid filter 'health=%s'", want);
+            return err_set(err, ERR_INVALID, "unrecognized filter value for health: %s", want);
     cursor = 0;
     while ((want = filters_next(filters, "exited", &cursor))) {
         int code = 0;
 
         if (parse_int(want, &code) < 0)
-            return err_set(err, ERR_INVALID, "invalid filter 'exited=%s'", want);
+            return err_set(err, ERR_INVALID,
+                           "invalid filter 'exited=%s': strconv.Atoi: parsing \"%s\": invalid "
+                           "syntax",
+                           want, want);
     }
-    return 0;
+    if ((r = check_ports(filters, "publish", err)) < 0)
+        return r;
+    return check_ports(filters, "expose", err);
 }
 
 static int created_of(struct list *l, const char *filter, int64_t *ret, struct err *err)
@@ -72,10 +112,12 @@ static int list_init(struct list *l, struct err *err)
 {
     size_t cursor = 0;
     const char *name;
+    bool set = false, task = false;
     int r;
 
     if ((r = filters_check(l->filters, accepted, err)) < 0 ||
-        (r = check_statuses(l->filters, err)) < 0 ||
+        (r = check_values(l->filters, err)) < 0 ||
+        (r = filters_bool(l->filters, "is-task", &set, &task, err)) < 0 ||
         (r = created_of(l, "before", &l->before_nsec, err)) < 0 ||
         (r = created_of(l, "since", &l->since_nsec, err)) < 0)
         return r;
@@ -137,10 +179,14 @@ static bool match_expose(const struct list *l, const struct container_view *v)
     config = container_conf_config(v->conf);
     ports = json_object_get(config, "ExposedPorts");
     while ((want = filters_next(l->filters, "expose", &cursor))) {
-        _cleanup_free_ char *full = strchr(want, '/') ? xstrdup(want) : xasprintf("%s/tcp", want);
+        uint32_t first = 0, last = 0, low = 0, high = 0;
+        const char *proto = NULL, *own = NULL;
 
+        if (parse_ports(want, &first, &last, &proto) < 0)
+            continue;
         json_object_foreach(ports, port, value)
-            if (str_eq(port, full))
+            if (parse_ports(port, &low, &high, &own) == 0 && str_eq(own, proto) && low <= last &&
+                high >= first)
                 return true;
     }
     return false;
