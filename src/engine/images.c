@@ -6,6 +6,7 @@
 #include "base/timeutil.h"
 #include "engine/filters.h"
 #include "engine/internal.h"
+#include "oci/reference.h"
 
 static const char *const accepted[] = {"before", "dangling", "label", "reference",
                                        "since",  "until",    NULL};
@@ -60,17 +61,6 @@ static bool reference_matches(const char *pattern, const char *tag)
     return fnmatch(pattern, tag, FNM_PATHNAME) == 0 || fnmatch(pattern, bare, FNM_PATHNAME) == 0;
 }
 
-static bool reference_wanted(const json_t *filters, const char *tag)
-{
-    size_t cursor = 0;
-    const char *want;
-
-    while ((want = filters_next(filters, "reference", &cursor)))
-        if (reference_matches(want, tag))
-            return true;
-    return false;
-}
-
 static bool any_matches(const json_t *filters, const char *reference)
 {
     size_t cursor = 0;
@@ -93,14 +83,6 @@ static bool match_reference(const json_t *filters, const struct image *im)
         if (any_matches(filters, *t))
             return true;
     return false;
-}
-
-/* Of an image's names, a `reference` filter shows those that it asks for. */
-static void keep_wanted(const json_t *filters, json_t *names)
-{
-    for (size_t i = json_array_size(names); filters_has(filters, "reference") && i-- > 0;)
-        if (!reference_wanted(filters, json_string_value(json_array_get(names, i))))
-            (void)json_array_remove(names, i);
 }
 
 /* With a `reference` filter, only the names that it means are shown. */
@@ -172,8 +154,6 @@ int engine_image_list(struct engine *e, const json_t *filters, bool all, bool di
 
             keep_matching(filters, o, "RepoTags");
             keep_matching(filters, o, "RepoDigests");
-            keep_wanted(filters, json_object_get(o, "RepoTags"));
-            keep_wanted(filters, json_object_get(o, "RepoDigests"));
             json_set_i64(o, "Containers", count_users(views, n_views, images[i]->id.str));
             (void)json_array_append_new(out, o);
         }
@@ -195,6 +175,16 @@ int engine_image_history(struct engine *e, const char *name, json_t **ret, struc
     return image_history(e->images, name, ret, err);
 }
 
+static void tag_event(struct engine *e, const char *id, const char *target)
+{
+    _cleanup_reference_ struct reference ref = {0};
+    _cleanup_free_ char *familiar = NULL;
+
+    if (reference_parse_tagged(target, &ref, NULL) == 0)
+        familiar = reference_familiar(&ref);
+    engine_image_event(e, "tag", id, familiar ? familiar : target);
+}
+
 int engine_image_tag(struct engine *e, const char *name, const char *target, struct err *err)
 {
     _cleanup_(image_unrefp)
@@ -202,7 +192,7 @@ int engine_image_tag(struct engine *e, const char *name, const char *target, str
     int r = image_tag(e->images, name, target, err);
 
     if (r == 0 && image_get(e->images, target, &im, NULL) == 0)
-        engine_image_event(e, "tag", im->id.str, target);
+        tag_event(e, im->id.str, target);
     return r;
 }
 
@@ -324,6 +314,8 @@ int engine_image_import(struct engine *e, int fd, const char *source, const char
         reference = str_empty(tag) ? xstrdup(repo) : xasprintf("%s:%s", repo, tag);
     r = image_import(e->images, fd, source, reference, message_text, changes, platform, &id, err);
     if (r == 0) {
+        if (reference)
+            tag_event(e, id.str, reference);
         engine_image_event(e, "import", id.str, id.str);
         done = json_object();
         json_set_str(done, "status", id.str);
@@ -334,5 +326,14 @@ int engine_image_import(struct engine *e, int fd, const char *source, const char
 
 int engine_image_save(struct engine *e, char *const *names, int out_fd, struct err *err)
 {
-    return image_save(e->images, names, out_fd, err);
+    int r = image_save(e->images, names, out_fd, err);
+
+    for (size_t i = 0; r == 0 && names[i]; i++) {
+        _cleanup_(image_unrefp)
+        struct image *im = NULL;
+
+        if (image_get(e->images, names[i], &im, NULL) == 0)
+            engine_image_event(e, "save", im->id.str, im->id.str);
+    }
+    return r;
 }

@@ -125,6 +125,8 @@ static int add_name(struct save *sv, const char *name, struct err *err)
             return r;
     }
     int r = image_get(sv->s, name, &im, err);
+    if (r < 0 && err && err->kind == ERR_NOT_FOUND)
+        return err_set(err, ERR_NOT_FOUND, "No such image: %s", name);
     if (r < 0)
         return r;
     struct saved_image *si = find_saved(sv, im);
