@@ -18,8 +18,10 @@ int api_hijack(void *ctx, bool multiplexed, int *ret_fd, char **ret_preread,
                size_t *ret_preread_len, struct err *err)
 {
     struct api_request *rq = ctx;
+    /* as Docker: who asks for no upgrade is told nothing of the frames */
+    bool told = multiplexed && http_wants_upgrade(rq->http);
 
-    return http_hijack(rq->http, api_stream_content_type(rq, multiplexed), ret_fd, ret_preread,
+    return http_hijack(rq->http, api_stream_content_type(rq, told), ret_fd, ret_preread,
                        ret_preread_len, err);
 }
 

@@ -240,6 +240,11 @@ void http_stream_abort(struct http_request *rq)
     rq->broken = true;
 }
 
+bool http_wants_upgrade(const struct http_request *rq)
+{
+    return rq->head.upgrade;
+}
+
 int http_hijack(struct http_request *rq, const char *content_type, int *ret_fd, char **ret_preread,
                 size_t *ret_preread_len, struct err *err)
 {

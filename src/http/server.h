@@ -84,6 +84,9 @@ void http_stream_end(struct http_request *rq);
 void http_stream_abort(struct http_request *rq);
 bool http_replied(const struct http_request *rq);
 
+/* Whether the client asked to upgrade the connection. */
+bool http_wants_upgrade(const struct http_request *rq);
+
 /* Takes the connection out of HTTP: answers "101 UPGRADED" when the client asked for an upgrade to
  * tcp, else "200 OK", with `content_type`, as Docker does, and hands the socket over. *ret_fd:
  * owned by the caller; *ret_preread: bytes already read behind the request (heap, caller frees). No
