@@ -137,6 +137,17 @@ static void set_paths(struct engine *e, const struct container_view *v, const js
                  json_file && (v->state.started_nsec != 0 || v->state.running) ? log : "");
 }
 
+static bool asks_unconfined(const json_t *host)
+{
+    json_t *v;
+    size_t i;
+
+    json_array_foreach(json_object_get(host, "SecurityOpt"), i, v)
+        if (str_eq(json_string_value(v), "apparmor=unconfined"))
+            return true;
+    return false;
+}
+
 int engine_container_inspect(struct engine *e, const char *ref, bool size, json_t **ret,
                              struct err *err)
 {
@@ -166,7 +177,7 @@ int engine_container_inspect(struct engine *e, const char *ref, bool size, json_
     json_set_str(o, "Platform", "linux");
     json_set_str(o, "MountLabel", "");
     json_set_str(o, "ProcessLabel", "");
-    json_set_str(o, "AppArmorProfile", "");
+    json_set_str(o, "AppArmorProfile", asks_unconfined(host) ? "unconfined" : "");
     json_set_take(o, "ExecIDs", json_strv(v->exec_ids, true));
     (void)json_object_set(o, "HostConfig", host);
     driver = layer_rw_metadata(e->layers, v->conf->id);

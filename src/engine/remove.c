@@ -197,9 +197,9 @@ int engine_container_rename(struct engine *e, const char *ref, const char *name,
         return err_set(err, ERR_INVALID, "Neither old nor new names may be empty");
     if (!container_name_valid(bare))
         return err_set(err, ERR_INVALID,
-                       "Error when allocating new name: Invalid container name (%s), only "
+                       "Error when allocating new name: Invalid container name (/%s), only "
                        "[a-zA-Z0-9][a-zA-Z0-9_.-] are allowed",
-                       name);
+                       bare);
     LOCK_SCOPE(&c->op);
     {
         LOCK_SCOPE(&c->lock);

@@ -87,7 +87,8 @@ static int run_ps(char *const *argv, char **ret, struct err *err)
     if (r < 0)
         return err_errno(err, r, "read from ps");
     if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
-        (void)err_set(err, ERR_INTERNAL, "error running ps: %.500s", text);
+        text[strcspn(text, "\n")] = '\0';
+        (void)err_set(err, ERR_INTERNAL, "ps: %.500s", text);
         free(text);
         return -EIO;
     }
