@@ -2,6 +2,8 @@
 # Sourced by the other scripts: the few things they share.
 # shellcheck shell=bash
 set -euo pipefail
+# Installed files are for everybody to read, and tests compare modes.
+umask 022
 
 TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$TOP"
