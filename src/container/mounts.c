@@ -210,6 +210,7 @@ static int fill_bind(json_t *m, const json_t *spec, struct err *err)
     json_set_str(m, "Propagation", str_empty(propagation) ? "rprivate" : propagation);
     json_set_bool(m, "create", json_bool_or(o, "CreateMountpoint", false));
     json_set_bool(m, "nonrec", json_bool_or(o, "NonRecursive", false));
+    json_set_bool(m, "rononrec", json_bool_or(o, "ReadOnlyNonRecursive", false));
     return 0;
 }
 

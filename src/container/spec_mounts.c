@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <errno.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/path.h"
@@ -116,6 +118,12 @@ static void add_defaults(const struct container_spec_params *p, json_t *list)
     }
 }
 
+/* mount_setattr(2), Linux 5.12: without it a read-only mount leaves those below it writable. */
+static bool can_recurse(void)
+{
+    return syscall(SYS_mount_setattr, -1, "", 0, NULL, 0) == 0 || errno != ENOSYS;
+}
+
 static int add_user_mount(json_t *list, const json_t *m)
 {
     const char *type = json_str_or(m, "Type", ""), *source = json_str_or(m, "Source", "");
@@ -132,8 +140,11 @@ static int add_user_mount(json_t *list, const json_t *m)
     options = json_array();
     (void)json_array_append_new(options,
                                 json_string(json_bool_or(m, "nonrec", false) ? "bind" : "rbind"));
-    if (!json_bool_or(m, "RW", true))
-        (void)json_array_append_new(options, json_string("ro"));
+    if (!json_bool_or(m, "RW", true)) {
+        bool all = !json_bool_or(m, "rononrec", false) && can_recurse();
+
+        (void)json_array_append_new(options, json_string(all ? "rro" : "ro"));
+    }
     (void)json_array_append_new(options,
                                 json_string(str_empty(propagation) ? "rprivate" : propagation));
     (void)json_array_append_new(list, mount_json(destination, "bind", source, options));

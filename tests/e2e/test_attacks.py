@@ -74,3 +74,33 @@ def test_container_can_be_killed_without_its_shim(daemon):
     assert client.wait(30) == 0
     assert daemon.cli.ok("wait", "deaf") == "137"
     daemon.cli.ok("rm", "deaf")
+
+
+@pytest.mark.skipif(not os.path.ismount("/dev/shm"), reason="needs a mount below a directory")
+def test_read_only_is_read_only_all_the_way_down(daemon):
+    canary = f"lighter-canary-{os.getpid()}"
+    done = daemon.cli("run", "--rm", "-v", "/dev:/host:ro", "busybox", "touch", f"/host/shm/{canary}")
+    left = os.path.exists(f"/dev/shm/{canary}")
+    if left:
+        os.unlink(f"/dev/shm/{canary}")
+    assert done.returncode != 0 and not left
+
+
+def test_sysctls_of_the_hosts_network_by_way_of_another_container(daemon):
+    daemon.cli.ok("run", "-d", "--name", "hostnet", "--network", "host", "busybox", "sleep", "60")
+    try:
+        done = daemon.cli("run", "--rm", "--network", "container:hostnet", "--sysctl",
+                          "net.ipv4.ip_default_ttl=63", "busybox", "true")
+        assert done.returncode != 0
+        assert "not allowed in host network" in done.stderr
+    finally:
+        daemon.cli.ok("rm", "-f", "hostnet")
+
+
+@pytest.mark.parametrize("key", ["net/../kernel/core_pattern", "net.//.kernel.core_pattern",
+                                 "net.ipv4.//.//.kernel.core_pattern"])
+def test_sysctl_that_names_another_file(daemon, key):
+    with open("/proc/sys/kernel/core_pattern", encoding="utf-8") as f:
+        before = f.read().strip()
+    body = {"Image": "busybox", "Cmd": ["true"], "HostConfig": {"Sysctls": {key: before}}}
+    assert daemon.api.post("/containers/create", body).status == 400

@@ -168,7 +168,7 @@ static void test_mounts(void **state)
     json_t *m;
 
     (void)state;
-    assert_true(has_option(mount_at(spec, "/a/b"), "ro"));
+    assert_true(has_option(mount_at(spec, "/a/b"), "rro"));
     assert_true(has_option(mount_at(spec, "/t"), "size=1m"));
     assert_false(has_option(mount_at(spec, "/dev/shm"), "mode=1777"));
     json_array_foreach(json_object_get(spec, "mounts"), i, m) {
