@@ -153,7 +153,7 @@ static int parse_root(const json_t *doc, struct oci_spec *spec, struct err *err)
     if (r < 0)
         return r;
     if (!root)
-        return err_set(err, ERR_INVALID, "field \"root\" is missing");
+        return 0;
     if ((r = spec_get_str(root, "root", "path", &spec->root_path, err)) < 0 ||
         (r = json_get_bool(root, "root", "readonly", &spec->root_readonly, err)) < 0)
         return r;

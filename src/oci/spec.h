@@ -35,6 +35,27 @@ struct oci_capabilities {
     uint64_t bounding, effective, inheritable, permitted, ambient;
 };
 
+/* Bits of processors or memory nodes. */
+#define OCI_ID_SET_BITS 4096
+struct oci_id_set {
+    bool set;
+    uint64_t bits[OCI_ID_SET_BITS / 64];
+};
+
+struct oci_scheduler {
+    bool set;
+    unsigned policy; /* SCHED_… */
+    int nice, priority;
+    unsigned flags;                     /* SCHED_FLAG_… */
+    uint64_t runtime, deadline, period; /* nanoseconds */
+};
+
+struct oci_memory_policy {
+    bool set;
+    int mode; /* MPOL_… with its flags, as set_mempolicy(2) takes it */
+    struct oci_id_set nodes;
+};
+
 struct oci_process {
     bool terminal;
     uint16_t console_height, console_width; /* 0: unset */
@@ -48,6 +69,10 @@ struct oci_process {
     char *apparmor_profile, *selinux_label;
     bool has_oom_score_adj;
     int oom_score_adj;
+    struct oci_scheduler scheduler;
+    bool has_io_priority;
+    int io_priority;                                    /* as ioprio_set(2) takes it */
+    struct oci_id_set affinity_initial, affinity_final; /* of a process added by exec */
 };
 
 struct oci_id_map {
@@ -108,6 +133,7 @@ struct oci_resources {
     int64_t memory_limit, memory_reservation, memory_swap, memory_kernel;
     int64_t memory_swappiness; /* 0..100 */
     bool has_oom_disable, oom_disable;
+    bool memory_check; /* an update below what is in use is refused */
     /* cpu */
     int64_t cpu_shares, cpu_quota, cpu_period, cpu_burst, cpu_rt_runtime, cpu_rt_period, cpu_idle;
     char *cpuset_cpus, *cpuset_mems;
@@ -143,6 +169,9 @@ struct oci_spec {
     struct oci_time_offset monotonic_offset, boottime_offset;
     char **masked_paths, **readonly_paths;
     char *mount_label;
+    struct oci_memory_policy memory_policy;
+    json_t *net_devices; /* ref; linux.netDevices raw, or NULL */
+    json_t *intel_rdt;   /* ref; linux.intelRdt raw, or NULL */
     json_t *seccomp;     /* ref; linux.seccomp raw, or NULL: compiled by runtime/seccomp */
     json_t *hooks;       /* ref; raw, or NULL */
     json_t *annotations; /* ref; or NULL */

@@ -15,5 +15,16 @@ json_t *spec_array_object(const json_t *a, const char *path, size_t i, struct er
 int spec_parse_id_maps(const json_t *o, const char *path, const char *key, struct oci_id_map **ret,
                        size_t *ret_n, struct err *err);
 
+int spec_parse_sched(const json_t *process, struct oci_process *p, struct err *err);
+int spec_parse_memory_policy(const json_t *linux_, struct oci_memory_policy *ret, struct err *err);
+
+/* Validation of what is kept raw (spec_check.c). NULL is fine. */
+int spec_check_block_io(const json_t *io, struct err *err);
+int spec_check_hugepages(const json_t *list, struct err *err);
+int spec_check_network(const json_t *network, struct err *err);
+int spec_check_rdma(json_t *rdma, struct err *err);
+int spec_check_net_devices(json_t *devices, struct err *err);
+int spec_check_rdt(const json_t *rdt, struct err *err);
+
 int spec_parse_linux(const json_t *linux_, struct oci_spec *spec, struct err *err);
 void spec_linux_done(struct oci_spec *spec);

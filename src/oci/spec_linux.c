@@ -206,7 +206,7 @@ static int check_id_maps(const struct oci_spec *spec, struct err *err)
 int spec_parse_linux(const json_t *o, struct oci_spec *spec, struct err *err)
 {
     static const char where[] = "linux";
-    json_t *resources = NULL, *seccomp = NULL, *offsets = NULL;
+    json_t *resources = NULL, *seccomp = NULL, *offsets = NULL, *net_devices = NULL, *rdt = NULL;
     int r;
 
     if ((r = parse_namespaces(o, spec, err)) < 0 ||
@@ -224,6 +224,11 @@ int spec_parse_linux(const json_t *o, struct oci_spec *spec, struct err *err)
         (r = json_get_strv(o, where, "maskedPaths", &spec->masked_paths, err)) < 0 ||
         (r = json_get_strv(o, where, "readonlyPaths", &spec->readonly_paths, err)) < 0 ||
         (r = spec_get_str(o, where, "mountLabel", &spec->mount_label, err)) < 0 ||
+        (r = json_get_object(o, where, "netDevices", &net_devices, err)) < 0 ||
+        (r = spec_check_net_devices(net_devices, err)) < 0 ||
+        (r = json_get_object(o, where, "intelRdt", &rdt, err)) < 0 ||
+        (r = spec_check_rdt(rdt, err)) < 0 ||
+        (r = spec_parse_memory_policy(o, &spec->memory_policy, err)) < 0 ||
         (r = json_get_object(o, where, "timeOffsets", &offsets, err)) < 0 ||
         (r = parse_time_offset(offsets, "monotonic", &spec->monotonic_offset, err)) < 0 ||
         (r = parse_time_offset(offsets, "boottime", &spec->boottime_offset, err)) < 0)
@@ -233,6 +238,8 @@ int spec_parse_linux(const json_t *o, struct oci_spec *spec, struct err *err)
         return err_set(err, ERR_INVALID, "timeOffsets need a new time namespace");
     spec->has_resources = resources != NULL;
     spec->seccomp = json_incref(seccomp);
+    spec->net_devices = json_incref(net_devices);
+    spec->intel_rdt = json_incref(rdt);
     oci_resources_done(&spec->resources);
     if ((r = oci_resources_parse(resources, &spec->resources, err)) < 0)
         return r;
@@ -257,4 +264,6 @@ void spec_linux_done(struct oci_spec *spec)
     strv_free(spec->readonly_paths);
     free(spec->mount_label);
     json_decref(spec->seccomp);
+    json_decref(spec->net_devices);
+    json_decref(spec->intel_rdt);
 }

@@ -150,6 +150,8 @@ static int parse_process(const json_t *j, struct oci_process *p, struct err *err
         return r;
     if (p->oom_score_adj < -1000 || p->oom_score_adj > 1000)
         return err_set(err, ERR_INVALID, "field \"process.oomScoreAdj\" must be in -1000..1000");
+    if ((r = spec_parse_sched(j, p, err)) < 0)
+        return r;
     if (!p->args)
         return err_set(err, ERR_INVALID, "args must not be empty");
     if (!p->cwd || p->cwd[0] != '/')

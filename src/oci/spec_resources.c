@@ -79,7 +79,8 @@ static int parse_memory(const json_t *j, struct oci_resources *res, struct err *
         (r = json_get_i64(o, where, "swap", &res->memory_swap, err)) < 0 ||
         (r = json_get_i64(o, where, "kernel", &res->memory_kernel, err)) < 0 ||
         (r = json_get_i64(o, where, "swappiness", &res->memory_swappiness, err)) < 0 ||
-        (r = json_get_bool(o, where, "disableOOMKiller", &res->oom_disable, err)) < 0)
+        (r = json_get_bool(o, where, "disableOOMKiller", &res->oom_disable, err)) < 0 ||
+        (r = json_get_bool(o, where, "checkBeforeUpdate", &res->memory_check, err)) < 0)
         return r;
     if (res->memory_swappiness != OCI_UNSET &&
         (res->memory_swappiness < -1 || res->memory_swappiness > 100))
@@ -142,7 +143,9 @@ static int parse_resources(const json_t *j, struct oci_resources *res, struct er
         (r = json_get_object(j, where, "network", &network, err)) < 0 ||
         (r = json_get_object(j, where, "rdma", &rdma, err)) < 0 ||
         (r = json_get_object(j, where, "unified", &unified, err)) < 0 ||
-        (r = check_unified(unified, err)) < 0)
+        (r = check_unified(unified, err)) < 0 || (r = spec_check_block_io(block_io, err)) < 0 ||
+        (r = spec_check_hugepages(hugepages, err)) < 0 ||
+        (r = spec_check_network(network, err)) < 0 || (r = spec_check_rdma(rdma, err)) < 0)
         return r;
     res->block_io = json_incref(block_io);
     res->hugepage_limits = json_incref(hugepages);

@@ -269,8 +269,11 @@ static int check_controllers(const struct cgroup *c, const struct oci_resources 
         (e = missing(c, CGROUP_CPUSET, !str_empty(r->cpuset_cpus) || !str_empty(r->cpuset_mems),
                      "cpuset", err)) < 0 ||
         (e = missing(c, CGROUP_HUGETLB, json_array_size(r->hugepage_limits) > 0, "huge page",
-                     err)) < 0)
+                     err)) < 0 ||
+        (e = missing(c, CGROUP_RDMA, json_object_size(r->rdma) > 0, "rdma", err)) < 0)
         return e;
+    if (json_object_size(r->unified) > 0 && !(c->v2 && c->v2->dir_fd >= 0))
+        return err_set(err, ERR_UNSUPPORTED, "\"unified\" resources need cgroup v2");
     return 0;
 }
 

@@ -103,6 +103,11 @@ int cgroup_write(struct cgroup_hierarchy *h, const char *file, const char *value
 int cgroup_write_i64(struct cgroup_hierarchy *h, const char *file, int64_t value, struct err *err);
 /* A control file's text without the newline; caller frees. */
 int cgroup_read(int dir_fd, const char *file, char **ret);
+/* Limits that both versions write alike: huge pages (with the suffix of the version's files) and
+ * RDMA. */
+int cgroup_apply_hugetlb(struct cgroup_hierarchy *h, const struct oci_resources *res,
+                         const char *suffix, struct err *err);
+int cgroup_apply_rdma(struct cgroup_hierarchy *h, const struct oci_resources *res, struct err *err);
 bool cgroup_has_file(struct cgroup_hierarchy *h, const char *file);
 /* The number behind "key " in a flat keyed file. */
 int cgroup_read_key(int dir_fd, const char *file, const char *key, uint64_t *ret);

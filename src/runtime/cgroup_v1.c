@@ -178,22 +178,6 @@ static int apply_blkio(struct cgroup_hierarchy *h, const struct oci_resources *r
     return r;
 }
 
-static int apply_hugetlb(struct cgroup_hierarchy *h, const struct oci_resources *res,
-                         struct err *err)
-{
-    for (size_t i = 0; i < json_array_size(res->hugepage_limits); i++) {
-        const json_t *o = json_array_get(res->hugepage_limits, i);
-        const char *size = json_str_or(o, "pageSize", "");
-        if (!*size || strchr(size, '/'))
-            return err_set(err, ERR_INVALID, "hugepageLimits: pageSize \"%s\" is not one", size);
-        _cleanup_free_ char *file = xasprintf("hugetlb.%s.limit_in_bytes", size);
-        int r = cgroup_write_i64(h, file, json_i64_or(o, "limit", 0), err);
-        if (r < 0)
-            return r;
-    }
-    return 0;
-}
-
 static int apply_network(struct cgroup_hierarchy *h, const struct oci_resources *res,
                          struct err *err)
 {
@@ -232,7 +216,9 @@ static int v1_apply(struct cgroup_hierarchy *h, const struct oci_resources *res,
     if (r == 0 && (h->controllers & CGROUP_IO) && res->block_io)
         r = apply_blkio(h, res, err);
     if (r == 0 && (h->controllers & CGROUP_HUGETLB))
-        r = apply_hugetlb(h, res, err);
+        r = cgroup_apply_hugetlb(h, res, "limit_in_bytes", err);
+    if (r == 0 && (h->controllers & CGROUP_RDMA) && res->rdma)
+        r = cgroup_apply_rdma(h, res, err);
     if (r == 0 && res->network)
         r = apply_network(h, res, err);
     return r;

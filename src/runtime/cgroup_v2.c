@@ -141,6 +141,12 @@ static int apply_io_max(struct cgroup_hierarchy *h, const json_t *io, const char
     return 0;
 }
 
+/* BFQ keeps v1's range; the cost model's [1, 10000] stands for its [10, 1000]. */
+static int64_t io_weight(int64_t weight, bool bfq)
+{
+    return bfq ? weight : 1 + (weight - 10) * 9999 / 990;
+}
+
 static int apply_io(struct cgroup_hierarchy *h, const json_t *io, struct err *err)
 {
     static const char *const limits[][2] = {{"throttleReadBpsDevice", "rbps"},
@@ -150,29 +156,24 @@ static int apply_io(struct cgroup_hierarchy *h, const json_t *io, struct err *er
     int64_t weight = json_i64_or(io, "weight", 0);
     int r = 0;
 
-    if (weight && cgroup_has_file(h, "io.bfq.weight"))
-        r = cgroup_write_i64(h, "io.bfq.weight", weight, err);
-    else if (weight) /* [10, 1000] becomes [1, 10000] */
-        r = cgroup_write_i64(h, "io.weight", 1 + (weight - 10) * 9999 / 990, err);
+    bool bfq = cgroup_has_file(h, "io.bfq.weight");
+
+    if (weight)
+        r = cgroup_write_i64(h, bfq ? "io.bfq.weight" : "io.weight", io_weight(weight, bfq), err);
+    const json_t *devices = json_object_get(io, "weightDevice");
+    for (size_t i = 0; r == 0 && i < json_array_size(devices); i++) {
+        const json_t *o = json_array_get(devices, i);
+        char text[96];
+        if ((weight = json_i64_or(o, "weight", 0)) == 0)
+            continue;
+        (void)snprintf(text, sizeof(text), "%" PRId64 ":%" PRId64 " %" PRId64,
+                       json_i64_or(o, "major", 0), json_i64_or(o, "minor", 0),
+                       io_weight(weight, bfq));
+        r = cgroup_write(h, bfq ? "io.bfq.weight" : "io.weight", text, err);
+    }
     for (size_t i = 0; r == 0 && i < ARRAY_SIZE(limits); i++)
         r = apply_io_max(h, io, limits[i][0], limits[i][1], err);
     return r;
-}
-
-static int apply_hugetlb(struct cgroup_hierarchy *h, const struct oci_resources *res,
-                         struct err *err)
-{
-    for (size_t i = 0; i < json_array_size(res->hugepage_limits); i++) {
-        const json_t *o = json_array_get(res->hugepage_limits, i);
-        const char *size = json_str_or(o, "pageSize", "");
-        if (!*size || strchr(size, '/'))
-            return err_set(err, ERR_INVALID, "hugepageLimits: pageSize \"%s\" is not one", size);
-        _cleanup_free_ char *file = xasprintf("hugetlb.%s.max", size);
-        int r = cgroup_write_i64(h, file, json_i64_or(o, "limit", 0), err);
-        if (r < 0)
-            return r;
-    }
-    return 0;
 }
 
 static int apply_unified(struct cgroup_hierarchy *h, json_t *unified, struct err *err)
@@ -206,7 +207,9 @@ static int v2_apply(struct cgroup_hierarchy *h, const struct oci_resources *res,
     if (r == 0 && (h->controllers & CGROUP_IO) && res->block_io)
         r = apply_io(h, res->block_io, err);
     if (r == 0 && (h->controllers & CGROUP_HUGETLB))
-        r = apply_hugetlb(h, res, err);
+        r = cgroup_apply_hugetlb(h, res, "max", err);
+    if (r == 0 && (h->controllers & CGROUP_RDMA) && res->rdma)
+        r = cgroup_apply_rdma(h, res, err);
     if (r == 0 && res->unified)
         r = apply_unified(h, res->unified, err);
     return r;

@@ -18,6 +18,7 @@
 #include "runtime/internal.h"
 #include "runtime/lsm.h"
 #include "runtime/rlimits.h"
+#include "runtime/sched.h"
 #include "runtime/seccomp.h"
 #include "runtime/sync.h"
 #include "runtime/sysctl.h"
@@ -67,6 +68,11 @@ static int check(const struct runtime_create_params *p, struct creation *k, stru
 
     if (!spec->has_process)
         return err_set(err, ERR_INVALID, "process property must not be empty");
+    if (str_empty(spec->root_path) && p->rootfs_fd < 0 && !spec->ns[OCI_NS_MOUNT].path)
+        return err_set(err, ERR_INVALID, "field \"root.path\" must not be empty");
+    if (spec->intel_rdt && access("/sys/fs/resctrl/schemata", F_OK) < 0)
+        return err_set(err, ERR_UNSUPPORTED,
+                       "linux.intelRdt is asked for, but no resctrl is mounted on /sys/fs/resctrl");
     if ((r = sysctl_check(spec, net_own, err)) < 0 || (r = hooks_check(spec, err)) < 0 ||
         (r = lsm_check(&spec->process, k->proc_fd, err)) < 0)
         return r;
@@ -250,6 +256,8 @@ static int create(struct creation *k, struct err *err)
         return r;
     c->sync_fd = TAKE_FD(k->sync[0]);
     if ((r = serve_child(k, err)) < 0 || (r = await_ready(k, err)) < 0)
+        return r;
+    if ((r = sched_apply(c->pid, &p->spec->process, err)) < 0)
         return r;
     return oom_score_apply(k->proc_fd, c->pid, &p->spec->process, err);
 }

@@ -10,8 +10,10 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/personality.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
@@ -21,6 +23,7 @@
 #include "runtime/lsm.h"
 #include "runtime/process.h"
 #include "runtime/rlimits.h"
+#include "runtime/sched.h"
 #include "runtime/seccomp.h"
 #include "runtime/sync.h"
 
@@ -96,13 +99,17 @@ static int child_run(struct exec *x, int sock, struct err *err)
 {
     struct process p = {
         .spec = &x->process,
+        .memory_policy = &x->c->spec->memory_policy,
         .proc_fd = x->proc_fd,
         .seccomp_fd = x->c->seccomp_fd,
         .seccomp_flags = x->c->seccomp_flags,
     };
     int r;
 
-    if ((r = cgroup_attach_self(x->c->cgroup, x->in_v2, err)) < 0 || (r = join(x, err)) < 0)
+    if ((r = cgroup_attach_self(x->c->cgroup, x->in_v2, err)) < 0 ||
+        (r = sched_set_affinity(&x->process.affinity_final, "process.execCPUAffinity.final", err)) <
+            0 ||
+        (r = join(x, err)) < 0)
         return r;
     if (x->ns_fd[OCI_NS_USER] >= 0 && (setresgid(0, 0, 0) < 0 || setresuid(0, 0, 0) < 0))
         return err_errno(err, errno, "become root of the user namespace");
@@ -110,6 +117,8 @@ static int child_run(struct exec *x, int sock, struct err *err)
         return err_errno(err, errno, "PR_SET_DUMPABLE");
     if (setsid() < 0)
         return err_errno(err, errno, "setsid");
+    if (x->c->spec->has_personality && personality((unsigned long)x->c->spec->personality) < 0)
+        return err_errno(err, errno, "set personality");
     if ((r = child_console(x, sock, err)) < 0 || (r = process_prepare(&p, err)) < 0)
         return r;
     if ((r = sync_send(sock, SYNC_READY, p.limits_left, -1)) < 0)
@@ -169,6 +178,8 @@ static int await(struct exec *x, pid_t pid, int pidfd, int *ret_console, struct 
     if (r == 0 && limits_left)
         r = rlimits_apply(pid, &x->process, err);
     if (r == 0)
+        r = sched_apply(pid, &x->process, err);
+    if (r == 0)
         r = oom_score_apply(x->proc_fd, pid, &x->process, err);
     if (r == 0 && (r = sync_send(sock, SYNC_START, 0, -1)) < 0)
         r = err_errno(err, r, "let the process go");
@@ -189,6 +200,10 @@ static void inherit(struct exec *x, const struct oci_process *given)
     x->process = *given;
     if (!given->caps.set && x->c->spec->has_process)
         x->process.caps = own->caps;
+    if (!given->affinity_initial.set && !given->affinity_final.set) {
+        x->process.affinity_initial = own->affinity_initial;
+        x->process.affinity_final = own->affinity_final;
+    }
     if (!given->apparmor_profile)
         x->process.apparmor_profile = own->apparmor_profile;
     if (!given->selinux_label)
@@ -224,7 +239,15 @@ static int run(struct exec *x, pid_t *ret_pid, int *ret_console, struct err *err
     if ((r = lsm_check(&x->process, x->proc_fd, err)) < 0 || (r = need_seccomp(x->c, err)) < 0 ||
         (r = find_namespaces(x, err)) < 0 || (r = sync_pair(x->sync, err)) < 0)
         return r;
+    /* Born where it is to run, so that it never runs elsewhere. */
+    struct oci_id_set before = {.set = x->process.affinity_initial.set};
+    if (before.set && syscall(SYS_sched_getaffinity, 0, sizeof(before.bits), before.bits) < 0)
+        return err_errno(err, errno, "processor affinity");
+    r = sched_set_affinity(&x->process.affinity_initial, "process.execCPUAffinity.initial", err);
+    if (r < 0)
+        return r;
     pid_t pid = spawn(x, &pidfd, err);
+    (void)sched_set_affinity(&before, "", NULL);
     x->sync[1] = close_fd(x->sync[1]);
     if (pid < 0)
         return (int)pid;

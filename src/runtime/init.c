@@ -210,6 +210,7 @@ static int run(struct init_ctx *ctx, struct err *err)
     const struct runtime_standalone *alone = ctx->params->standalone;
     struct process p = {
         .spec = &ctx->spec->process,
+        .memory_policy = &ctx->spec->memory_policy,
         .proc_fd = ctx->host_proc_fd,
         .seccomp_fd = ctx->params->seccomp_fd,
         .seccomp_flags = ctx->seccomp_flags,

@@ -23,6 +23,7 @@
 #include "runtime/caps.h"
 #include "runtime/lsm.h"
 #include "runtime/rlimits.h"
+#include "runtime/sched.h"
 #include "runtime/seccomp.h"
 #include "runtime/user.h"
 
@@ -199,7 +200,7 @@ int process_prepare(struct process *p, struct err *err)
     if ((r = find_program(s->args[0], p->env, &p->program, err)) < 0)
         return r;
     p->limits_left = !rlimits_apply_self(s);
-    return 0;
+    return sched_set_memory_policy(p->memory_policy, err);
 }
 
 int process_close_fds(unsigned first, int proc_fd)

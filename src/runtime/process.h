@@ -12,9 +12,10 @@
 #include "oci/spec.h"
 
 struct process {
-    const struct oci_process *spec; /* borrowed */
-    int proc_fd;                    /* borrowed; verified procfs that shows this process, or -1 */
-    int seccomp_fd;                 /* borrowed or -1 */
+    const struct oci_process *spec;                /* borrowed */
+    const struct oci_memory_policy *memory_policy; /* borrowed */
+    int proc_fd;    /* borrowed; verified procfs that shows this process, or -1 */
+    int seccomp_fd; /* borrowed or -1 */
     unsigned seccomp_flags;
     unsigned preserve_fds;
     /* set by process_prepare() */
