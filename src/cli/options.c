@@ -132,8 +132,10 @@ int parse_ram_bytes(const char *s, int64_t *ret, struct err *err)
 
 static int parse_decimal(const char *s, int64_t *ret, struct err *err)
 {
-    size_t whole = strspn(s, "0123456789");
-    const char *frac = s[whole] == '.' ? s + whole + 1 : s + whole;
+    bool negative = *s == '-';
+    const char *digits = negative ? s + 1 : s;
+    size_t whole = strspn(digits, "0123456789");
+    const char *frac = digits[whole] == '.' ? digits + whole + 1 : digits + whole;
     size_t n_frac = strspn(frac, "0123456789");
     if (whole + n_frac == 0 || frac[n_frac] || whole > 9)
         return err_set(err, ERR_INVALID, "failed to parse %s as a rational number", s);
@@ -143,10 +145,10 @@ static int parse_decimal(const char *s, int64_t *ret, struct err *err)
         return err_set(err, ERR_INVALID, "value is too precise");
     int64_t v = 0;
     for (size_t i = 0; i < whole; i++)
-        v = v * 10 + (s[i] - '0');
+        v = v * 10 + (digits[i] - '0');
     for (size_t i = 0; i < 9; i++)
         v = v * 10 + (i < n_frac ? frac[i] - '0' : 0);
-    *ret = v;
+    *ret = negative ? -v : v; /* the daemon knows what is too little */
     return 0;
 }
 

@@ -271,6 +271,15 @@ int read_labels(char *const *files, char *const *values, json_t **ret, struct er
     return 0;
 }
 
+/* Whether what stands before the first slash names a registry rather than a part of the path. */
+static bool has_domain(const char *ref, const char *first_slash)
+{
+    for (const char *p = ref; p < first_slash; p++)
+        if (*p == '.' || *p == ':' || isupper((unsigned char)*p))
+            return true;
+    return false;
+}
+
 int image_reference_check(const char *ref, struct err *err)
 {
     const char *name = strrchr(ref, '/');
@@ -293,9 +302,12 @@ int image_reference_check(const char *ref, struct err *err)
             bad = true;
     if (bad)
         return err_set(err, ERR_INVALID, "invalid reference format");
-    if (upper)
+    if (upper) {
+        size_t skip =
+            first_slash && has_domain(ref, first_slash) ? (size_t)(first_slash + 1 - ref) : 0;
         return err_set(err, ERR_INVALID,
                        "invalid reference format: repository name (%s%.*s) must be lowercase",
-                       first_slash ? "" : "library/", (int)repo, ref);
+                       first_slash ? "" : "library/", (int)(repo - skip), ref + skip);
+    }
     return 0;
 }

