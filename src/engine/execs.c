@@ -210,6 +210,7 @@ int engine_exec_create(struct engine *e, const char *ref, const json_t *body,
     x->refs = 1;
     if (r < 0)
         return r;
+    (void)container_is_running(c);
     {
         LOCK_SCOPE(&c->lock);
         r = check_execable(c, ref, err);

@@ -58,6 +58,8 @@ int container_write_files(struct engine *e, const struct container_conf *conf, c
 void container_endpoint_load(struct container *c);
 /* It has no address any more; the network's name stays. */
 void container_endpoint_clear(struct container_endpoint *endpoint);
+/* A start under way is waited for, since what the container prints may have been seen already. */
+bool container_is_running(struct container *c);
 /* That it was started, and when: unsynced, and so cheaper than its row, which follows later. */
 void container_note_started(struct engine *e, const char *id, int64_t started_nsec);
 int64_t container_noted_start(struct engine *e, const char *id);

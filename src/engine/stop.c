@@ -113,10 +113,18 @@ static int stop_running(struct engine *e, struct container *c, const char *signa
     return 0;
 }
 
-static bool is_running(struct container *c)
+static bool runs_now(struct container *c)
 {
     LOCK_SCOPE(&c->lock);
     return c->state.running;
+}
+
+bool container_is_running(struct container *c)
+{
+    if (runs_now(c))
+        return true;
+    LOCK_SCOPE(&c->op);
+    return runs_now(c);
 }
 
 int engine_container_stop(struct engine *e, const char *ref, const char *signal, int timeout_sec,
@@ -128,7 +136,7 @@ int engine_container_stop(struct engine *e, const char *ref, const char *signal,
 
     if (r < 0)
         return r;
-    if (!is_running(c))
+    if (!container_is_running(c))
         return err_set(err, ERR_NOT_MODIFIED, "the container is not running");
     return stop_running(e, c, signal, timeout_sec, err);
 }
@@ -166,7 +174,7 @@ int engine_container_restart(struct engine *e, const char *ref, const char *sign
     if (r < 0)
         return r;
     set_keep(c, true); /* the end in between must not remove it */
-    if (is_running(c))
+    if (container_is_running(c))
         r = stop_running(e, c, signal, timeout_sec, err);
     if (r == 0)
         r = start_again(e, c, err);
@@ -192,7 +200,7 @@ int engine_container_kill(struct engine *e, const char *ref, const char *signal,
         err_wrap(err, "cannot kill container: %s", ref);
         return r;
     }
-    if (!is_running(c))
+    if (!container_is_running(c))
         return err_set(err, ERR_CONFLICT, "cannot kill container: %s: container %s is not running",
                        ref, c->conf->id);
     (void)stop_signal(c, NULL, &own, NULL);
