@@ -307,7 +307,7 @@ static int add_structured(json_t *list, const json_t *given, struct err *err)
     else if (str_eq(type, "image") || str_eq(type, "cluster") || str_eq(type, "npipe"))
         r = err_set(err, ERR_UNSUPPORTED, "mounts of type \"%s\" are not supported", type);
     else
-        r = INVALID("invalid mount config for type \"%s\": mount type unknown: \"%s\"", type, type);
+        r = INVALID("invalid mount config for type \"%s\": mount type unknown", type);
     if (r < 0)
         return r;
     return add_mount(list, TAKE_PTR(m), target, err);

@@ -226,9 +226,6 @@ static int make_process(const struct container_spec_params *p, const char *user_
         return r;
     if (str_empty(cwd))
         cwd = "/";
-    r = ensure_cwd(p->rootfs_fd, cwd, err);
-    if (r < 0)
-        return r;
     json_set_bool(process, "terminal", tty);
     json_set_take(process, "user", make_user(user));
     json_set_take(process, "args", TAKE_PTR(own_args));
@@ -250,14 +247,15 @@ static int make_process(const struct container_spec_params *p, const char *user_
 int container_spec_process(const struct container_spec_params *p, json_t **ret, struct err *err)
 {
     const json_t *size = json_object_get(p->host, "ConsoleSize");
+    const char *cwd = json_str_or(p->config, "WorkingDir", "");
     json_t *process = NULL;
     uint64_t caps = 0;
     int r;
 
-    if ((r = container_spec_caps(p, &caps, err)) < 0)
+    if ((r = container_spec_caps(p, &caps, err)) < 0 ||
+        (!str_empty(cwd) && (r = ensure_cwd(p->rootfs_fd, cwd, err)) < 0))
         return r;
-    r = make_process(p, json_str_or(p->config, "User", ""),
-                     json_str_or(p->config, "WorkingDir", ""), make_args(p), NULL,
+    r = make_process(p, json_str_or(p->config, "User", ""), cwd, make_args(p), NULL,
                      json_bool_or(p->config, "Tty", false), caps, &process, err);
     if (r < 0)
         return r;

@@ -112,10 +112,11 @@ static int verify_blkio(json_t *host, json_t *warnings, const struct container_d
             warn(warnings, "Your kernel does not support Block I/O weight or the cgroup is not "
                            "mounted. Weight discarded.");
         json_set_i64(host, "BlkioWeight", 0);
-        if (json_array_size(devices) > 0)
+        if (json_array_size(devices) > 0) {
             warn(warnings, "Your kernel does not support Block I/O weight_device or the cgroup is "
                            "not mounted. Weight-device discarded.");
-        json_set_take(host, "BlkioWeightDevice", json_array());
+            json_set_take(host, "BlkioWeightDevice", json_array());
+        }
         return 0;
     }
     if (weight != 0 && (weight < 10 || weight > 1000))

@@ -164,6 +164,12 @@ static int parse_exec(const json_t *body, struct exec *x, struct err *err)
     json_array_foreach(env, i, v)
         if (!json_is_string(v))
             return err_set(err, ERR_INVALID, "field \"Env\" must be an array of strings");
+        else if (json_string_length(v) == 0 || json_string_value(v)[0] == '=')
+            return err_set(err, ERR_INVALID, "invalid environment variable: %s",
+                           json_string_value(v));
+    r = attach_check_detach_keys(keys, err);
+    if (r < 0)
+        return r;
     x->args = json_deep_copy(cmd);
     x->env = env ? json_deep_copy(env) : NULL;
     x->user = xstrdup(user);
@@ -424,6 +430,9 @@ int engine_exec_start(struct engine *e, const char *exec_id, bool detach, bool t
             tell_client(spare, !x->tty, err->message);
             return 0;
         }
+        /* the exec is there: that its program is not there is the request's fault */
+        if (err->kind == ERR_NOT_FOUND || err->kind == ERR_FORBIDDEN)
+            err->kind = ERR_INVALID;
     }
     return r;
 }
