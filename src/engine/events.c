@@ -124,17 +124,8 @@ static bool match_actor(const json_t *filters, const char *type, const struct ev
 
     if (!filters_has(filters, type))
         return true;
-    if (!str_eq(ev->type, type)) {
-        /* events of others that name the container, e.g. network connect */
-        const char *other = json_str_or(ev->attributes, type, NULL);
-
-        if (!other || str_eq(type, "image"))
-            return false;
-        while ((want = filters_next(filters, type, &cursor)))
-            if (str_starts(other, want))
-                return true;
+    if (!str_eq(ev->type, type))
         return false;
-    }
     while ((want = filters_next(filters, type, &cursor)))
         if (str_starts(ev->actor_id, want) || str_eq(name, want) ||
             (str_starts(name, want) && !str_eq(type, "image")))

@@ -29,11 +29,15 @@ int engine_network_list(struct engine *e, const json_t *filters, json_t **ret, s
 {
     _cleanup_json_ json_t *all = NULL;
     json_t *out, *n;
-    size_t i;
+    const char *type;
+    size_t i, cursor = 0;
     int r = filters_check(filters, network_filters, err);
 
     if (r < 0)
         return r;
+    while ((type = filters_next(filters, "type", &cursor)))
+        if (!str_eq(type, "builtin") && !str_eq(type, "custom"))
+            return err_set(err, ERR_INVALID, "invalid filter: 'type'='%s'", type);
     all = net_list(e->net);
     out = json_array();
     json_array_foreach(all, i, n) {

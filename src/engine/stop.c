@@ -138,7 +138,10 @@ int engine_container_stop(struct engine *e, const char *ref, const char *signal,
         return r;
     if (!container_is_running(c))
         return err_set(err, ERR_NOT_MODIFIED, "the container is not running");
-    return stop_running(e, c, signal, timeout_sec, err);
+    r = stop_running(e, c, signal, timeout_sec, err);
+    if (r < 0 && err && !str_starts(err->message, "cannot stop container"))
+        err_wrap(err, "cannot stop container: %s", ref);
+    return r;
 }
 
 static void set_keep(struct container *c, bool on)

@@ -145,6 +145,8 @@ int engine_container_top(struct engine *e, const char *ref, const char *ps_args,
 {
     _cleanup_(container_view_unrefp)
     struct container_view *v = NULL;
+    _cleanup_(container_unrefp)
+    struct container *c = NULL;
     _cleanup_strv_ char **argv = NULL, **words = NULL, **pids = NULL;
     _cleanup_free_ char *text = NULL;
     int r = engine_lookup_view(e, ref, &v, err);
@@ -164,5 +166,9 @@ int engine_container_top(struct engine *e, const char *ref, const char *ps_args,
             strv_push(&argv, words[i]);
     pids = read_pids(v->state.pid);
     r = run_ps(argv, &text, err);
-    return r < 0 ? r : parse_ps(text, pids, ret, err);
+    if (r < 0 || (r = parse_ps(text, pids, ret, err)) < 0)
+        return r;
+    if (engine_lookup(e, v->conf->id, &c, NULL) == 0)
+        engine_container_event(e, c, "top", NULL);
+    return 0;
 }
