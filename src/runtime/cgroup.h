@@ -103,6 +103,9 @@ int cgroup_write(struct cgroup_hierarchy *h, const char *file, const char *value
 int cgroup_write_i64(struct cgroup_hierarchy *h, const char *file, int64_t value, struct err *err);
 /* A control file's text without the newline; caller frees. */
 int cgroup_read(int dir_fd, const char *file, char **ret);
+/* With checkBeforeUpdate: refuses a limit below what `file` says is in use. */
+int cgroup_check_memory(struct cgroup_hierarchy *h, const struct oci_resources *res,
+                        const char *file, struct err *err);
 /* Limits that both versions write alike: huge pages (with the suffix of the version's files) and
  * RDMA. */
 int cgroup_apply_hugetlb(struct cgroup_hierarchy *h, const struct oci_resources *res,

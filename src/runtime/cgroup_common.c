@@ -8,6 +8,20 @@
 #include "base/str.h"
 #include "runtime/cgroup.h"
 
+int cgroup_check_memory(struct cgroup_hierarchy *h, const struct oci_resources *res,
+                        const char *file, struct err *err)
+{
+    _cleanup_free_ char *text = NULL;
+    uint64_t used = 0;
+
+    if (!res->memory_check || res->memory_limit <= 0 || cgroup_read(h->dir_fd, file, &text) < 0 ||
+        parse_u64(text, &used) < 0 || used <= (uint64_t)res->memory_limit)
+        return 0;
+    return err_set(err, ERR_CONFLICT,
+                   "a memory limit of %" PRId64 " is below the %" PRIu64 " that are in use",
+                   res->memory_limit, used);
+}
+
 int cgroup_apply_hugetlb(struct cgroup_hierarchy *h, const struct oci_resources *res,
                          const char *suffix, struct err *err)
 {

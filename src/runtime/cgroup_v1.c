@@ -97,8 +97,10 @@ static int apply_memory_limits(struct cgroup_hierarchy *h, const struct oci_reso
 static int apply_memory(struct cgroup_hierarchy *h, const struct oci_resources *res,
                         struct err *err)
 {
-    int r = apply_memory_limits(h, res, err);
+    int r = cgroup_check_memory(h, res, "memory.usage_in_bytes", err);
 
+    if (r == 0)
+        r = apply_memory_limits(h, res, err);
     if (r == 0 && res->memory_reservation != OCI_UNSET && res->memory_reservation != 0)
         r = cgroup_write_i64(h, "memory.soft_limit_in_bytes", res->memory_reservation, err);
     if (r == 0 && res->memory_swappiness != OCI_UNSET)

@@ -73,8 +73,10 @@ static int apply_memory(struct cgroup_hierarchy *h, const struct oci_resources *
                         struct err *err)
 {
     int64_t limit = res->memory_limit, swap = res->memory_swap;
-    int r = 0;
+    int r = cgroup_check_memory(h, res, "memory.current", err);
 
+    if (r < 0)
+        return r;
     /* v1's memory.memsw counts both, v2's memory.swap only what is swapped. */
     if (swap != OCI_UNSET && swap != 0) {
         int64_t only = -1;

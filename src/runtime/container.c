@@ -66,7 +66,10 @@ static int after_start(struct runtime_container *c, struct err *err)
     const struct hook_state state = {
         .id = c->id, .status = "running", .pid = c->pid, .bundle = c->bundle};
 
-    return hooks_run(c->spec, "poststart", &state, err);
+    int r = hooks_run(c->spec, "poststart", &state, err);
+    if (r < 0)
+        (void)runtime_kill(c, SIGKILL, false);
+    return r;
 }
 
 int runtime_start(struct runtime_container *c, struct err *err)

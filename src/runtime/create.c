@@ -6,17 +6,20 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/sock.h"
 #include "base/str.h"
 #include "runtime/hooks.h"
 #include "runtime/idmap.h"
 #include "runtime/internal.h"
 #include "runtime/lsm.h"
+#include "runtime/netdev.h"
 #include "runtime/rlimits.h"
 #include "runtime/sched.h"
 #include "runtime/seccomp.h"
@@ -30,6 +33,7 @@ struct creation {
     struct ns_plan plan;
     int proc_fd;
     int sync[2];
+    int listener_sock;
     int *idmap_fds; /* owned; n_mounts of them, or NULL */
     bool in_v2;
 };
@@ -60,6 +64,22 @@ static bool has_own_network(const struct runtime_create_params *p, int proc_fd)
     return theirs.st_ino != ours.st_ino || theirs.st_dev != ours.st_dev;
 }
 
+int listener_connect(const struct oci_spec *spec, int *ret, struct err *err)
+{
+    const char *path = json_str_or(spec->seccomp, "listenerPath", "");
+    bool wanted = false;
+    int r = spec->seccomp ? seccomp_wants_listener(spec->seccomp, &wanted, err) : 0;
+
+    *ret = -1;
+    if (r < 0 || !wanted)
+        return r;
+    int fd = unix_connect(path, SOCK_STREAM);
+    if (fd < 0)
+        return err_errno(err, fd, "connect to linux.seccomp.listenerPath %s", path);
+    *ret = fd;
+    return 0;
+}
+
 static int check(const struct runtime_create_params *p, struct creation *k, struct err *err)
 {
     const struct oci_spec *spec = p->spec;
@@ -70,13 +90,18 @@ static int check(const struct runtime_create_params *p, struct creation *k, stru
         return err_set(err, ERR_INVALID, "process property must not be empty");
     if (str_empty(spec->root_path) && p->rootfs_fd < 0 && !spec->ns[OCI_NS_MOUNT].path)
         return err_set(err, ERR_INVALID, "field \"root.path\" must not be empty");
+    if (json_object_size(spec->net_devices) > 0 && !net_own)
+        return err_set(err, ERR_INVALID, "linux.netDevices needs a network namespace");
     if (spec->intel_rdt && access("/sys/fs/resctrl/schemata", F_OK) < 0)
         return err_set(err, ERR_UNSUPPORTED,
                        "linux.intelRdt is asked for, but no resctrl is mounted on /sys/fs/resctrl");
     if ((r = sysctl_check(spec, net_own, err)) < 0 || (r = hooks_check(spec, err)) < 0 ||
         (r = lsm_check(&spec->process, k->proc_fd, err)) < 0)
         return r;
-    return spec->seccomp ? seccomp_flags(spec->seccomp, &k->c->seccomp_flags, err) : 0;
+    if (!spec->seccomp)
+        return 0;
+    r = seccomp_flags(spec->seccomp, &k->c->seccomp_flags, err);
+    return r < 0 ? r : listener_connect(spec, &k->listener_sock, err);
 }
 
 static int open_idmaps(struct creation *k, const struct oci_spec *spec, struct err *err)
@@ -113,6 +138,8 @@ static void creation_done(struct creation *k)
     ns_plan_done(&k->plan);
     if (k->proc_fd >= 0)
         close_fd(k->proc_fd);
+    if (k->listener_sock >= 0)
+        close_fd(k->listener_sock);
     for (int i = 0; i < 2; i++)
         if (k->sync[i] >= 0)
             close_fd(k->sync[i]);
@@ -140,6 +167,7 @@ static int spawn(struct creation *k, struct err *err)
             .root_fd = -1,
             .null_fd = -1,
             .console_fd = -1,
+            .listener_sock = k->listener_sock,
             .in_userns = k->plan.any_user,
             .in_v2 = k->in_v2,
             .seccomp_flags = c->seccomp_flags,
@@ -156,6 +184,19 @@ static int spawn(struct creation *k, struct err *err)
     return 0;
 }
 
+static int move_devices(struct creation *k, struct err *err)
+{
+    char path[32];
+
+    if (k->plan.join[OCI_NS_NETWORK] >= 0)
+        return netdev_move(k->params->spec, k->plan.join[OCI_NS_NETWORK], err);
+    (void)snprintf(path, sizeof(path), "%d/ns/net", (int)k->c->pid);
+    _cleanup_close_ int fd = openat(k->proc_fd, path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return err_errno(err, errno, "network namespace of the init process");
+    return netdev_move(k->params->spec, fd, err);
+}
+
 /* While the child mounts: cgroups and the filter. */
 static int serve_child(struct creation *k, struct err *err)
 {
@@ -169,6 +210,8 @@ static int serve_child(struct creation *k, struct err *err)
         if ((r = sync_send(c->sync_fd, SYNC_MAPPED, 0, -1)) < 0)
             return err_errno(err, r, "tell the child of its maps");
     }
+    if (json_object_size(spec->net_devices) > 0 && (r = move_devices(k, err)) < 0)
+        return r;
     if ((r = cgroup_make_v1(c->cgroup, err)) < 0 ||
         (r = cgroup_apply(c->cgroup, &spec->resources, true, err)) < 0)
         return r;
@@ -267,7 +310,8 @@ int runtime_create(const struct runtime_create_params *params, struct runtime_co
 {
     _cleanup_(runtime_container_freep)
     struct runtime_container *c = container_new(params->id, params->spec);
-    struct creation k = {.params = params, .c = c, .proc_fd = -1, .sync = {-1, -1}};
+    struct creation k = {
+        .params = params, .c = c, .proc_fd = -1, .listener_sock = -1, .sync = {-1, -1}};
     struct err ignored;
 
     for (size_t i = 0; i < OCI_NS_MAX; i++)

@@ -19,6 +19,7 @@
 #include "base/alloc.h"
 #include "base/str.h"
 #include "runtime/console.h"
+#include "runtime/hooks.h"
 #include "runtime/internal.h"
 #include "runtime/lsm.h"
 #include "runtime/process.h"
@@ -33,6 +34,7 @@ struct exec {
     const int *stdio;            /* borrowed */
     int proc_fd;
     int sync[2];
+    int listener_sock;
     int ns_fd[OCI_NS_MAX]; /* where setns() takes no pidfd, or to compare; -1 */
     bool in_v2;
 };
@@ -103,7 +105,9 @@ static int child_run(struct exec *x, int sock, struct err *err)
         .proc_fd = x->proc_fd,
         .seccomp_fd = x->c->seccomp_fd,
         .seccomp_flags = x->c->seccomp_flags,
+        .listener_sock = x->listener_sock,
     };
+    uint32_t host_pid = 0;
     int r;
 
     if ((r = cgroup_attach_self(x->c->cgroup, x->in_v2, err)) < 0 ||
@@ -123,8 +127,16 @@ static int child_run(struct exec *x, int sock, struct err *err)
         return r;
     if ((r = sync_send(sock, SYNC_READY, p.limits_left, -1)) < 0)
         return err_errno(err, r, "report readiness");
-    if ((r = sync_expect(sock, SYNC_START, NULL, NULL, err)) < 0)
+    if ((r = sync_expect(sock, SYNC_START, &host_pid, NULL, err)) < 0)
         return r;
+    _cleanup_free_ char *message = NULL;
+    if (x->listener_sock >= 0) {
+        const struct oci_spec *spec = x->c->spec;
+        const struct hook_state state = {
+            .id = x->c->id, .status = "running", .pid = x->c->pid, .bundle = x->c->bundle};
+        p.listener_message = message = seccomp_listener_message(
+            spec->seccomp, spec->version, (pid_t)host_pid, hooks_state_json(spec, &state));
+    }
     return process_exec(&p, err);
 }
 
@@ -181,7 +193,7 @@ static int await(struct exec *x, pid_t pid, int pidfd, int *ret_console, struct 
         r = sched_apply(pid, &x->process, err);
     if (r == 0)
         r = oom_score_apply(x->proc_fd, pid, &x->process, err);
-    if (r == 0 && (r = sync_send(sock, SYNC_START, 0, -1)) < 0)
+    if (r == 0 && (r = sync_send(sock, SYNC_START, (uint32_t)pid, -1)) < 0)
         r = err_errno(err, r, "let the process go");
     if (r == 0 && (r = child_wait(sock, pid, pidfd, err)) == 0)
         r = sync_expect_exec(sock, err);
@@ -237,6 +249,7 @@ static int run(struct exec *x, pid_t *ret_pid, int *ret_console, struct err *err
     if (x->proc_fd < 0)
         return x->proc_fd;
     if ((r = lsm_check(&x->process, x->proc_fd, err)) < 0 || (r = need_seccomp(x->c, err)) < 0 ||
+        (r = listener_connect(x->c->spec, &x->listener_sock, err)) < 0 ||
         (r = find_namespaces(x, err)) < 0 || (r = sync_pair(x->sync, err)) < 0)
         return r;
     /* Born where it is to run, so that it never runs elsewhere. */
@@ -263,7 +276,7 @@ static int run(struct exec *x, pid_t *ret_pid, int *ret_console, struct err *err
 int runtime_exec(struct runtime_container *c, const struct oci_process *process, const int stdio[3],
                  pid_t *ret_pid, int *ret_console, struct err *err)
 {
-    struct exec x = {.c = c, .stdio = stdio, .proc_fd = -1, .sync = {-1, -1}};
+    struct exec x = {.c = c, .stdio = stdio, .proc_fd = -1, .sync = {-1, -1}, .listener_sock = -1};
 
     if (c->pid <= 0)
         return err_set(err, ERR_CONFLICT, "cannot exec in a stopped container");
@@ -278,6 +291,8 @@ int runtime_exec(struct runtime_container *c, const struct oci_process *process,
             close_fd(x.ns_fd[i]);
     if (x.proc_fd >= 0)
         close_fd(x.proc_fd);
+    if (x.listener_sock >= 0)
+        close_fd(x.listener_sock);
     for (int i = 0; i < 2; i++)
         if (x.sync[i] >= 0)
             close_fd(x.sync[i]);

@@ -12,6 +12,7 @@
 
 #include "base/alloc.h"
 #include "base/fdutil.h"
+#include "base/log.h"
 #include "base/str.h"
 #include "base/timeutil.h"
 #include "runtime/namespaces.h"
@@ -180,7 +181,7 @@ int hooks_run(const struct oci_spec *spec, const char *kind, const struct hook_s
 {
     const json_t *list = hooks_of(spec, kind);
     /* The bundle is not to be found in the container's root. */
-    bool in_container = str_eq(kind, "startContainer");
+    bool in_container = str_eq(kind, "startContainer"), at_end = str_eq(kind, "poststop");
     int r = 0;
 
     if (json_array_size(list) == 0)
@@ -188,12 +189,20 @@ int hooks_run(const struct oci_spec *spec, const char *kind, const struct hook_s
     json_t *o = hooks_state_json(spec, state);
     _cleanup_free_ char *text = json_print(o);
     json_decref(o);
-    for (size_t i = 0; r == 0 && i < json_array_size(list); i++) {
+    for (size_t i = 0; i < json_array_size(list); i++) {
         struct hook h;
         if ((r = hook_parse(json_array_get(list, i), kind, &h, err)) < 0)
             break;
         r = hook_run(&h, text, in_container ? NULL : state->bundle, kind, err);
         hook_done(&h);
+        if (r == 0)
+            continue;
+        if (!at_end)
+            break;
+        /* The container is gone: the others run all the same. */
+        log_warn("%s", err ? err->message : "a poststop hook failed");
+        err_clear(err);
+        r = 0;
     }
     return r;
 }

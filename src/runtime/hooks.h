@@ -16,8 +16,8 @@ struct hook_state {
 bool hooks_any(const struct oci_spec *spec, const char *kind);
 /* Checks the shape of all kinds, so that a broken one fails before anything is made. */
 int hooks_check(const struct oci_spec *spec, struct err *err);
-/* Runs the hooks of a kind ("prestart", "createRuntime" …) in order; the first failure ends it.
- * Blocks until they end or their timeouts strike. */
+/* Runs the hooks of a kind ("prestart", "createRuntime" …) in order; the first failure ends it, but
+ * one of "poststop" is only logged. Blocks until they end or their timeouts strike. */
 int hooks_run(const struct oci_spec *spec, const char *kind, const struct hook_state *state,
               struct err *err);
 /* The state object as hooks and the `state` command show it. New reference. */

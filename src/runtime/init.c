@@ -26,6 +26,7 @@
 #include "runtime/mounts.h"
 #include "runtime/process.h"
 #include "runtime/rootfs.h"
+#include "runtime/seccomp.h"
 #include "runtime/sync.h"
 #include "runtime/sysctl.h"
 
@@ -147,10 +148,27 @@ static int open_console(struct init_ctx *ctx, struct err *err)
     return r < 0 ? err_errno(err, r, "hand over the terminal") : 0;
 }
 
+/* A joined mount namespace is taken as it is, with its own root: nothing is mounted or covered. */
+static int use_joined_root(struct init_ctx *ctx, struct err *err)
+{
+    int r;
+
+    ctx->root_fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (ctx->root_fd < 0)
+        return err_errno(err, errno, "root of the joined mount namespace");
+    if ((r = open_console(ctx, err)) < 0 ||
+        (r = sysctl_apply(ctx->spec, ctx->host_proc_fd, err)) < 0 ||
+        (r = init_need_cgroup(ctx, err)) < 0)
+        return r;
+    return run_hooks(ctx, err);
+}
+
 static int build_root(struct init_ctx *ctx, struct err *err)
 {
     int r;
 
+    if (ctx->ns->join[OCI_NS_MOUNT] >= 0)
+        return use_joined_root(ctx, err);
     if ((r = rootfs_attach(ctx, err)) < 0 || (r = mounts_setup(ctx, ctx->idmap_fds, err)) < 0 ||
         (r = devices_setup(ctx, err)) < 0 || (r = make_cwd(ctx, err)) < 0 ||
         (r = open_console(ctx, err)) < 0 ||
@@ -214,6 +232,7 @@ static int run(struct init_ctx *ctx, struct err *err)
         .proc_fd = ctx->host_proc_fd,
         .seccomp_fd = ctx->params->seccomp_fd,
         .seccomp_flags = ctx->seccomp_flags,
+        .listener_sock = ctx->listener_sock,
         .preserve_fds = alone ? alone->preserve_fds : 0,
     };
     int r;
@@ -237,6 +256,11 @@ static int run(struct init_ctx *ctx, struct err *err)
     };
     if ((r = hooks_run(ctx->spec, "startContainer", &state, err)) < 0)
         return r;
+    _cleanup_free_ char *message = NULL;
+    if (ctx->listener_sock >= 0)
+        p.listener_message = message =
+            seccomp_listener_message(ctx->spec->seccomp, ctx->spec->version, ctx->host_pid,
+                                     hooks_state_json(ctx->spec, &state));
     return process_exec(&p, err);
 }
 

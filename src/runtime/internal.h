@@ -35,10 +35,11 @@ struct init_ctx {
     const struct ns_plan *ns;                   /* borrowed */
     const int *idmap_fds; /* borrowed; for each mount a user namespace or -1; or NULL */
     int sync_fd;
-    int host_proc_fd; /* O_PATH on a verified procfs of the parent's pid namespace */
-    int root_fd;      /* O_PATH on the mounted root */
-    int null_fd;      /* the host's verified /dev/null, O_PATH */
-    int console_fd;   /* slave, or -1 */
+    int host_proc_fd;  /* O_PATH on a verified procfs of the parent's pid namespace */
+    int root_fd;       /* O_PATH on the mounted root */
+    int null_fd;       /* the host's verified /dev/null, O_PATH */
+    int console_fd;    /* slave, or -1 */
+    int listener_sock; /* borrowed; connected to linux.seccomp.listenerPath, or -1 */
     unsigned seccomp_flags;
     pid_t host_pid;   /* own pid as the parent sees it; set when the parent said so */
     bool in_userns;   /* not in the initial user namespace: device nodes are bound */
@@ -49,6 +50,8 @@ struct init_ctx {
 
 /* Opens /proc and makes sure it is one: O_PATH descriptor or a negative errno. */
 int procfs_open(struct err *err);
+/* Connects to linux.seccomp.listenerPath if the filter wants a listener; *ret is -1 if not. */
+int listener_connect(const struct oci_spec *spec, int *ret, struct err *err);
 /* Builds the container and executes its program. Never returns. */
 _noreturn_ void init_main(struct init_ctx *ctx);
 /* Waits until the parent has made the cgroups, enters them, then makes the cgroup namespace. Does

@@ -66,9 +66,10 @@ int ns_plan_init(struct ns_plan *plan, const struct oci_spec *spec, int netns_fd
      * root and not the host's: made later. */
     if (plan->any_user)
         plan->clone_flags &= ~(uint64_t)CLONE_NEWIPC;
-    if (plan->join[OCI_NS_MOUNT] >= 0)
-        return err_set(err, ERR_UNSUPPORTED, "joining a mount namespace is not supported");
-    if (!plan->new_ns[OCI_NS_MOUNT])
+    if (plan->join[OCI_NS_MOUNT] >= 0 && plan->new_ns[OCI_NS_USER])
+        return err_set(err, ERR_UNSUPPORTED,
+                       "a mount namespace cannot be joined from a new user namespace");
+    if (plan->join[OCI_NS_MOUNT] < 0 && !plan->new_ns[OCI_NS_MOUNT])
         return err_set(err, ERR_UNSUPPORTED, "a container needs a mount namespace of its own");
     return 0;
 }

@@ -238,6 +238,14 @@ static void reset_signals(void)
     (void)sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
+static int install_filter(const struct process *p, struct err *err)
+{
+    if (p->listener_message)
+        return seccomp_install_listener(p->seccomp_fd, p->seccomp_flags, p->listener_sock,
+                                        p->listener_message, err);
+    return seccomp_install(p->seccomp_fd, p->seccomp_flags, err);
+}
+
 int process_exec(struct process *p, struct err *err)
 {
     const struct oci_process *s = p->spec;
@@ -252,7 +260,7 @@ int process_exec(struct process *p, struct err *err)
     if (p->seccomp_fd >= 0 && !s->no_new_privileges) {
         /* Without no_new_privs a filter takes CAP_SYS_ADMIN, so what follows runs under it. */
         if ((r = caps_set(p->available, p->available, 0, err)) < 0 ||
-            (r = seccomp_install(p->seccomp_fd, p->seccomp_flags, err)) < 0)
+            (r = install_filter(p, err)) < 0)
             return r;
     }
     if ((r = caps_set(p->caps.permitted, p->caps.effective, p->caps.inheritable, err)) < 0 ||
@@ -261,7 +269,7 @@ int process_exec(struct process *p, struct err *err)
     if (s->no_new_privileges) {
         if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
             return err_errno(err, errno, "set no_new_privs");
-        if (p->seccomp_fd >= 0 && (r = seccomp_install(p->seccomp_fd, p->seccomp_flags, err)) < 0)
+        if (p->seccomp_fd >= 0 && (r = install_filter(p, err)) < 0)
             return r;
     }
     execve(p->program, s->args, p->env);

@@ -18,6 +18,8 @@ struct process {
     int seccomp_fd; /* borrowed or -1 */
     unsigned seccomp_flags;
     unsigned preserve_fds;
+    int listener_sock;            /* borrowed; takes the filter's listener; only with a message */
+    const char *listener_message; /* borrowed; NULL: the filter has no listener */
     /* set by process_prepare() */
     struct oci_capabilities caps;
     uint64_t available;

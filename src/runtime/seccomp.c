@@ -14,9 +14,11 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/sock.h"
 #include "base/str.h"
 
-#define ERRNO_MAX 4095
+#define ERRNO_MAX               4095
+#define FLAG_WAIT_KILLABLE_RECV (1U << 5) /* Linux 5.19 */
 
 static void filter_release(scmp_filter_ctx *filter)
 {
@@ -37,6 +39,7 @@ static int parse_action(const json_t *o, const char *key, const char *errno_key,
         {"SCMP_ACT_TRAP", SCMP_ACT_TRAP},
         {"SCMP_ACT_ALLOW", SCMP_ACT_ALLOW},
         {"SCMP_ACT_LOG", SCMP_ACT_LOG},
+        {"SCMP_ACT_NOTIFY", SCMP_ACT_NOTIFY},
     };
     const char *name = NULL;
     int64_t number = EPERM;
@@ -56,8 +59,6 @@ static int parse_action(const json_t *o, const char *key, const char *errno_key,
         *ret = SCMP_ACT_ERRNO((uint32_t)number);
     else if (str_eq(name, "SCMP_ACT_TRACE"))
         *ret = SCMP_ACT_TRACE((uint32_t)number);
-    else if (str_eq(name, "SCMP_ACT_NOTIFY"))
-        return err_set(err, ERR_UNSUPPORTED, "seccomp action SCMP_ACT_NOTIFY is not supported");
     else
         return err_set(err, ERR_INVALID, "seccomp action \"%s\" is unknown", name ? name : "");
     return 0;
@@ -183,7 +184,8 @@ int seccomp_flags(const json_t *o, unsigned *ret, struct err *err)
         unsigned flag;
     } known[] = {{"SECCOMP_FILTER_FLAG_TSYNC", SECCOMP_FILTER_FLAG_TSYNC},
                  {"SECCOMP_FILTER_FLAG_LOG", SECCOMP_FILTER_FLAG_LOG},
-                 {"SECCOMP_FILTER_FLAG_SPEC_ALLOW", SECCOMP_FILTER_FLAG_SPEC_ALLOW}};
+                 {"SECCOMP_FILTER_FLAG_SPEC_ALLOW", SECCOMP_FILTER_FLAG_SPEC_ALLOW},
+                 {"SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV", FLAG_WAIT_KILLABLE_RECV}};
     _cleanup_strv_ char **names = NULL;
     unsigned flags = 0;
     int r = json_get_strv(o, "linux.seccomp", "flags", &names, err);
@@ -243,10 +245,52 @@ int seccomp_compile(const json_t *seccomp, int *ret_fd, struct err *err)
     return 0;
 }
 
-int seccomp_install(int fd, unsigned flags, struct err *err)
+int seccomp_wants_listener(const json_t *seccomp, bool *ret, struct err *err)
+{
+    const char *path = json_str_or(seccomp, "listenerPath", "");
+    const json_t *list = json_object_get(seccomp, "syscalls");
+    bool wanted = false;
+
+    /* Every call of the runtime's own would wait for somebody who does not have the listener. */
+    if (str_eq(json_str_or(seccomp, "defaultAction", ""), "SCMP_ACT_NOTIFY"))
+        return err_set(err, ERR_INVALID,
+                       "SCMP_ACT_NOTIFY cannot be used as the default seccomp action");
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const json_t *o = json_array_get(list, i), *names = json_object_get(o, "names");
+        if (!str_eq(json_str_or(o, "action", ""), "SCMP_ACT_NOTIFY"))
+            continue;
+        wanted = true;
+        for (size_t k = 0; k < json_array_size(names); k++)
+            if (str_eq(json_string_value(json_array_get(names, k)), "sendmsg"))
+                return err_set(err, ERR_INVALID,
+                               "SCMP_ACT_NOTIFY cannot be used for sendmsg, by which the listener "
+                               "is handed over");
+    }
+    if (wanted && !*path)
+        return err_set(err, ERR_INVALID,
+                       "seccomp action SCMP_ACT_NOTIFY needs linux.seccomp.listenerPath");
+    *ret = wanted;
+    return 0;
+}
+
+char *seccomp_listener_message(const json_t *seccomp, const char *oci_version, pid_t pid,
+                               json_t *state)
+{
+    _cleanup_json_ json_t *o = json_object();
+    json_t *fds = json_array();
+
+    json_set_str(o, "ociVersion", oci_version);
+    (void)json_array_append_new(fds, json_string("seccompFd"));
+    json_set_take(o, "fds", fds);
+    json_set_i64(o, "pid", pid);
+    json_set_str(o, "metadata", json_str_or(seccomp, "listenerMetadata", ""));
+    json_set_take(o, "state", state);
+    return json_print(o);
+}
+
+static int load_program(int fd, struct sock_fprog *ret, struct err *err)
 {
     struct stat st;
-    struct sock_fprog program;
 
     if (fstat(fd, &st) < 0)
         return err_errno(err, errno, "seccomp filter");
@@ -256,7 +300,18 @@ int seccomp_install(int fd, unsigned flags, struct err *err)
     _cleanup_free_ struct sock_filter *insns = xmalloc((size_t)st.st_size);
     if (pread(fd, insns, (size_t)st.st_size, 0) != st.st_size)
         return err_errno(err, errno, "read the seccomp filter");
-    program = (struct sock_fprog){.len = (unsigned short)n, .filter = insns};
+    *ret = (struct sock_fprog){.len = (unsigned short)n, .filter = TAKE_PTR(insns)};
+    return 0;
+}
+
+int seccomp_install(int fd, unsigned flags, struct err *err)
+{
+    struct sock_fprog program;
+    int r = load_program(fd, &program, err);
+
+    if (r < 0)
+        return r;
+    _cleanup_free_ struct sock_filter *insns = program.filter;
     if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, (unsigned long)flags, &program) == 0)
         return 0;
     if (errno != ENOSYS || flags)
@@ -264,4 +319,23 @@ int seccomp_install(int fd, unsigned flags, struct err *err)
     if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program, 0, 0) < 0)
         return err_errno(err, errno, "install the seccomp filter");
     return 0;
+}
+
+int seccomp_install_listener(int fd, unsigned flags, int sock, const char *message, struct err *err)
+{
+    struct sock_fprog program;
+    int r = load_program(fd, &program, err);
+
+    if (r < 0)
+        return r;
+    _cleanup_free_ struct sock_filter *insns = program.filter;
+    /* There is but one thread to synchronise, and the two do not go together. */
+    flags &= ~(unsigned)SECCOMP_FILTER_FLAG_TSYNC;
+    _cleanup_close_ int listener =
+        (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER,
+                     (unsigned long)flags | SECCOMP_FILTER_FLAG_NEW_LISTENER, &program);
+    if (listener < 0)
+        return err_errno(err, errno, "install the seccomp filter with a listener");
+    r = send_fds(sock, message, strlen(message), &listener, 1);
+    return r < 0 ? err_errno(err, r, "hand over the seccomp listener") : 0;
 }

@@ -16,7 +16,7 @@ enum sync_kind {
     SYNC_HOOKS,      /* child: run the hooks of the runtime namespace */
     SYNC_READY,      /* child: waits to be started; value: 1 if it could not set all resource
                         limits itself */
-    SYNC_START,      /* parent: go */
+    SYNC_START,      /* parent: go; value: the child's pid */
     SYNC_PID,        /* go-between: fd is the child's pidfd; value: its pid */
     SYNC_ERROR,      /* child: text, kind and code of what failed */
 };
