@@ -24,6 +24,9 @@
 #define LIMIT_IMAGE_LAYERS         512 /* overlayfs takes about 500 lower directories */
 #define LIMIT_REFERENCE_LENGTH     255
 
+/* Containers */
+#define LIMIT_CONTAINER_MOUNTS 1024 /* an image asks for some of them */
+
 /* Tar */
 #define LIMIT_TAR_PATH        (4 * KIB)  /* a name or link target: PATH_MAX */
 #define LIMIT_TAR_PAX_BYTES   (1 * MIB)  /* one extended header */

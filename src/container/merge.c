@@ -2,6 +2,7 @@
 #include <errno.h>
 
 #include "base/alloc.h"
+#include "base/hashmap.h"
 #include "base/str.h"
 #include "container/request.h"
 #include "container/spec.h"
@@ -49,37 +50,38 @@ static bool only_strings(const json_t *list)
     return true;
 }
 
-static bool env_has(const json_t *env, const char *assignment)
+static char *variable_name(const json_t *assignment)
 {
-    const char *equals = strchr(assignment, '=');
-    size_t len = equals ? (size_t)(equals - assignment) : strlen(assignment), i;
-    json_t *v;
+    const char *s = json_string_value(assignment);
 
-    json_array_foreach(env, i, v) {
-        const char *s = json_string_value(v);
-
-        if (s && strncmp(s, assignment, len) == 0 && (s[len] == '=' || s[len] == '\0'))
-            return true;
-    }
-    return false;
+    return xstrndup(s, strcspn(s, "="));
 }
 
 /* The request's variables first, then those of the image that it does not set. */
 static void merge_env(json_t *config, const json_t *image)
 {
     json_t *given = json_object_get(config, "Env"), *list = json_object_get(image, "Env"), *v;
+    static char set[] = "";
     json_t *merged;
     size_t i;
 
     if (!json_is_array(list) || json_array_size(list) == 0)
         return;
+    _cleanup_(hashmap_freep)
+    struct hashmap *names = hashmap_new(NULL);
     merged = json_array();
-    json_array_foreach(given, i, v)
+    json_array_foreach(given, i, v) {
+        _cleanup_free_ char *name = variable_name(v);
+
+        hashmap_put(names, name, set);
         (void)json_array_append(merged, v);
-    json_array_foreach(list, i, v)
-        if (json_is_string(v) && json_string_length(v) > 0 && json_string_value(v)[0] != '=' &&
-            !env_has(given, json_string_value(v)))
+    }
+    json_array_foreach(list, i, v) {
+        _cleanup_free_ char *name = json_is_string(v) ? variable_name(v) : NULL;
+
+        if (!str_empty(name) && !hashmap_get(names, name))
             (void)json_array_append(merged, v);
+    }
     json_set_take(config, "Env", merged);
 }
 

@@ -93,6 +93,8 @@ static int add_mount(json_t *list, json_t *m, const char *spec, struct err *err)
         return INVALID("invalid volume specification: '%s': invalid mount config for type \"%s\": "
                        "invalid specification: destination can't be '/'",
                        spec, json_str_or(m, "Type", ""));
+    if (json_array_size(list) >= LIMIT_CONTAINER_MOUNTS)
+        return INVALID("a container cannot have more than %d mounts", LIMIT_CONTAINER_MOUNTS);
     json_array_foreach(list, i, other)
         if (str_eq(json_str_or(other, "Destination", ""), destination))
             return INVALID("Duplicate mount point: %s", destination);

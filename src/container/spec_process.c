@@ -5,6 +5,7 @@
 
 #include "base/alloc.h"
 #include "base/fdutil.h"
+#include "base/hashmap.h"
 #include "base/path.h"
 #include "base/str.h"
 #include "container/caps.h"
@@ -14,33 +15,32 @@
 #define DEFAULT_PATH "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 #define INIT_PATH    "/sbin/docker-init"
 
-static size_t name_length(const char *assignment)
+/* An environment that is put together. An image can bring any number of variables, so they are
+ * found by name; one that was removed leaves a null until the end. */
+struct env {
+    json_t *list;           /* owned */
+    struct hashmap *places; /* owned; name -> index + 1 */
+};
+
+/* Sets a variable; a name without '=' removes it, as Docker does. */
+static void env_put(struct env *env, const char *assignment)
 {
-    return strcspn(assignment, "=");
+    size_t len = strcspn(assignment, "=");
+    _cleanup_free_ char *name = xstrndup(assignment, len);
+    uintptr_t place = (uintptr_t)hashmap_get(env->places, name);
+
+    if (place > 0)
+        (void)json_array_set_new(env->list, place - 1,
+                                 assignment[len] ? json_str_new(assignment) : json_null());
+    else if (assignment[len])
+        (void)json_array_append_new(env->list, json_str_new(assignment));
+    if (!assignment[len])
+        hashmap_remove(env->places, name);
+    else if (place == 0)
+        hashmap_put(env->places, name, (void *)(uintptr_t)json_array_size(env->list));
 }
 
-/* Sets a variable in the list; a name without '=' removes it, as Docker does. */
-static void env_put(json_t *env, const char *assignment)
-{
-    size_t len = name_length(assignment), i;
-    json_t *v;
-
-    json_array_foreach(env, i, v) {
-        const char *s = json_string_value(v);
-
-        if (name_length(s) == len && strncmp(s, assignment, len) == 0) {
-            if (assignment[len])
-                (void)json_array_set_new(env, i, json_str_new(assignment));
-            else
-                (void)json_array_remove(env, i);
-            return;
-        }
-    }
-    if (assignment[len])
-        (void)json_array_append_new(env, json_str_new(assignment));
-}
-
-static void env_put_all(json_t *env, const json_t *list)
+static void env_put_all(struct env *env, const json_t *list)
 {
     json_t *v;
     size_t i;
@@ -49,45 +49,45 @@ static void env_put_all(json_t *env, const json_t *list)
         env_put(env, json_string_value(v));
 }
 
-static bool env_has(const json_t *env, const char *name)
+/* What has been put, and takes apart the rest; new reference. */
+static json_t *env_finish(struct env *env)
 {
-    json_t *v;
-    size_t i, len = strlen(name);
+    json_t *list = json_array(), *v;
+    size_t i;
 
-    json_array_foreach(env, i, v) {
-        const char *s = json_string_value(v);
-
-        if (strncmp(s, name, len) == 0 && s[len] == '=')
-            return true;
-    }
-    return false;
+    json_array_foreach(env->list, i, v)
+        if (json_is_string(v))
+            (void)json_array_append(list, v);
+    json_decref(env->list);
+    hashmap_free(env->places);
+    return list;
 }
 
 static json_t *make_env(const struct container_spec_params *p, const json_t *extra, bool tty,
                         const char *home)
 {
     const char *hostname = json_str_or(p->config, "Hostname", "");
-    json_t *env = json_array();
+    struct env env = {.list = json_array(), .places = hashmap_new(NULL)};
 
-    (void)json_array_append_new(env, json_string(DEFAULT_PATH));
+    env_put(&env, DEFAULT_PATH);
     if (!str_empty(hostname)) {
         const char *domain = json_str_or(p->config, "Domainname", "");
         _cleanup_free_ char *text = str_empty(domain)
                                         ? xasprintf("HOSTNAME=%s", hostname)
                                         : xasprintf("HOSTNAME=%s.%s", hostname, domain);
 
-        env_put(env, text);
+        env_put(&env, text);
     }
     if (tty)
-        env_put(env, "TERM=xterm");
-    env_put_all(env, json_object_get(p->config, "Env"));
-    env_put_all(env, extra);
-    if (!env_has(env, "HOME")) {
+        env_put(&env, "TERM=xterm");
+    env_put_all(&env, json_object_get(p->config, "Env"));
+    env_put_all(&env, extra);
+    if (!hashmap_get(env.places, "HOME")) {
         _cleanup_free_ char *text = xasprintf("HOME=%s", home);
 
-        env_put(env, text);
+        env_put(&env, text);
     }
-    return env;
+    return env_finish(&env);
 }
 
 static json_t *make_user(const struct container_user *user)

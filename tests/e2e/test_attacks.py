@@ -8,6 +8,7 @@ import time
 import pytest
 
 from support.daemon import parent_of, wait_for
+from support.images import Image
 
 
 def alive(pid):
@@ -104,3 +105,19 @@ def test_sysctl_that_names_another_file(daemon, key):
         before = f.read().strip()
     body = {"Image": "busybox", "Cmd": ["true"], "HostConfig": {"Sysctls": {key: before}}}
     assert daemon.api.post("/containers/create", body).status == 400
+
+
+@pytest.mark.images_change
+def test_image_with_very_many_variables(daemon, rootfs):
+    """Quadratic work would keep a thread, and the container's lock, for minutes."""
+    image = Image([rootfs], "evil:1", {"Env": [f"V{i}=x" for i in range(100_000)] + ["PATH=/bin"]})
+    daemon.cli.ok("load", stdin=image.docker_archive())
+    assert daemon.cli("run", "--rm", "evil:1", "sh", "-c", "exit 3", timeout=30).returncode == 3
+
+
+@pytest.mark.images_change
+def test_image_with_very_many_volumes(daemon, rootfs):
+    image = Image([rootfs], "evil:1", {"Volumes": {f"/v/{i}": {} for i in range(100_000)}})
+    daemon.cli.ok("load", stdin=image.docker_archive())
+    assert "1024 mounts" in daemon.cli("run", "--rm", "evil:1", "true", timeout=30).stderr
+    assert not daemon.api.get("/volumes").json["Volumes"]
