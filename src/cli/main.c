@@ -85,9 +85,38 @@ static int run_command(struct cli *cli, int argc, char **argv)
     return c->run(cli, a);
 }
 
+/* What people know from docker: that it is missing is told otherwise than that there is no such
+ * thing. */
+static bool known_elsewhere(const char *word)
+{
+    static const char *const words[] = {
+        "build",   "builder", "buildx", "checkpoint", "commit",  "compose",    "config",
+        "connect", "context", "cp",     "df",         "diff",    "disconnect", "export",
+        "ls",      "login",   "logout", "manifest",   "network", "node",       "plugin",
+        "port",    "prune",   "pull",   "push",       "search",  "secret",     "service",
+        "stack",   "stats",   "swarm",  "top",        "trust",   "update",     "volume",
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(words); i++)
+        if (str_eq(words[i], word))
+            return true;
+    return false;
+}
+
+static int unsupported_command(const char *group, const char *word)
+{
+    (void)fprintf(stderr,
+                  "lighter: 'lighter %s%s%s' is not supported by this version of Lighter\n\nRun "
+                  "'lighter --help' for the commands that are\n",
+                  group, *group ? " " : "", word);
+    return CLI_EXIT_FAILURE;
+}
+
 static int unknown_command(char **argv, int argc)
 {
     const struct group *g = find_group(argv[0]);
+    if (!g && known_elsewhere(argv[0]))
+        return unsupported_command("", argv[0]);
     if (!g) {
         (void)fprintf(stderr,
                       "lighter: unknown command: lighter %s\n\nRun 'lighter --help' for more "
@@ -108,6 +137,8 @@ static int unknown_command(char **argv, int argc)
                 : xasprintf("unknown shorthand flag: '%c' in %s", argv[1][1], argv[1]);
         return usage_error(g->name, "", message);
     }
+    if (known_elsewhere(argv[1]))
+        return unsupported_command(g->name, argv[1]);
     (void)fprintf(stderr,
                   "lighter: unknown command: lighter %s %s\n\nUsage:  lighter %s\n\n"
                   "Run 'lighter %s --help' for more information\n",
