@@ -8,51 +8,7 @@
 
 #include "base/alloc.h"
 #include "base/str.h"
-
-/* By number, capabilities(7). */
-static const char *const cap_names[] = {
-    "CAP_CHOWN",
-    "CAP_DAC_OVERRIDE",
-    "CAP_DAC_READ_SEARCH",
-    "CAP_FOWNER",
-    "CAP_FSETID",
-    "CAP_KILL",
-    "CAP_SETGID",
-    "CAP_SETUID",
-    "CAP_SETPCAP",
-    "CAP_LINUX_IMMUTABLE",
-    "CAP_NET_BIND_SERVICE",
-    "CAP_NET_BROADCAST",
-    "CAP_NET_ADMIN",
-    "CAP_NET_RAW",
-    "CAP_IPC_LOCK",
-    "CAP_IPC_OWNER",
-    "CAP_SYS_MODULE",
-    "CAP_SYS_RAWIO",
-    "CAP_SYS_CHROOT",
-    "CAP_SYS_PTRACE",
-    "CAP_SYS_PACCT",
-    "CAP_SYS_ADMIN",
-    "CAP_SYS_BOOT",
-    "CAP_SYS_NICE",
-    "CAP_SYS_RESOURCE",
-    "CAP_SYS_TIME",
-    "CAP_SYS_TTY_CONFIG",
-    "CAP_MKNOD",
-    "CAP_LEASE",
-    "CAP_AUDIT_WRITE",
-    "CAP_AUDIT_CONTROL",
-    "CAP_SETFCAP",
-    "CAP_MAC_OVERRIDE",
-    "CAP_MAC_ADMIN",
-    "CAP_SYSLOG",
-    "CAP_WAKE_ALARM",
-    "CAP_BLOCK_SUSPEND",
-    "CAP_AUDIT_READ",
-    "CAP_PERFMON",
-    "CAP_BPF",
-    "CAP_CHECKPOINT_RESTORE",
-};
+#include "oci/spec.h"
 
 static const char *const default_caps[] = {
     "CAP_CHOWN",   "CAP_DAC_OVERRIDE", "CAP_FSETID",           "CAP_FOWNER",
@@ -61,14 +17,23 @@ static const char *const default_caps[] = {
     "CAP_KILL",    "CAP_AUDIT_WRITE",
 };
 
-#define ALL_CAPS ((UINT64_C(1) << ARRAY_SIZE(cap_names)) - 1)
-
-int container_cap_number(const char *name)
+static uint64_t all_caps(void)
 {
-    for (size_t i = 0; i < ARRAY_SIZE(cap_names); i++)
-        if (str_eq(cap_names[i], name))
-            return (int)i;
-    return -1;
+    uint64_t mask = 0;
+
+    for (unsigned n = 0; oci_capability_name(n); n++)
+        mask |= UINT64_C(1) << n;
+    return mask;
+}
+
+static int unknown(const char *key, const char *given, struct err *err)
+{
+    _cleanup_free_ char *name =
+        strncasecmp(given, "CAP_", 4) == 0 ? xstrdup(given) : xasprintf("CAP_%s", given);
+
+    for (char *p = name; *p; p++)
+        *p = (char)toupper((unsigned char)*p);
+    return err_set(err, ERR_INVALID, "invalid %s: unknown capability: \"%s\"", key, name);
 }
 
 /* One list, CapAdd or CapDrop; names with or without CAP_, in any case; "ALL". */
@@ -81,19 +46,15 @@ static int parse_list(const json_t *host, const char *key, uint64_t *ret, bool *
 
     json_array_foreach(list, i, v) {
         const char *s = json_string_value(v);
-        _cleanup_free_ char *name = NULL;
         int n;
 
         if (strcasecmp(s, "ALL") == 0) {
             *ret_all = true;
             continue;
         }
-        name = strncasecmp(s, "CAP_", 4) == 0 ? xstrdup(s) : xasprintf("CAP_%s", s);
-        for (char *p = name; *p; p++)
-            *p = (char)toupper((unsigned char)*p);
-        n = container_cap_number(name);
+        n = oci_capability_parse(s);
         if (n < 0)
-            return err_set(err, ERR_INVALID, "invalid %s: unknown capability: \"%s\"", key, name);
+            return unknown(key, s, err);
         mask |= UINT64_C(1) << n;
     }
     *ret = mask;
@@ -110,11 +71,11 @@ int container_caps(const json_t *host, uint64_t *ret_mask, struct err *err)
         (r = parse_list(host, "CapDrop", &drop, &drop_all, err)) < 0)
         return r;
     for (size_t i = 0; i < ARRAY_SIZE(default_caps); i++)
-        mask |= UINT64_C(1) << container_cap_number(default_caps[i]);
+        mask |= UINT64_C(1) << oci_capability_parse(default_caps[i]);
     if (json_bool_or(host, "Privileged", false))
-        mask = ALL_CAPS;
+        mask = all_caps();
     else if (add_all)
-        mask = ALL_CAPS & ~drop;
+        mask = all_caps() & ~drop;
     else if (drop_all)
         mask = add;
     else
@@ -127,9 +88,9 @@ uint64_t container_caps_bounding(void)
 {
     uint64_t mask = 0;
 
-    for (size_t i = 0; i < ARRAY_SIZE(cap_names); i++)
-        if (prctl(PR_CAPBSET_READ, (unsigned long)i, 0, 0, 0) == 1)
-            mask |= UINT64_C(1) << i;
+    for (unsigned n = 0; oci_capability_name(n); n++)
+        if (prctl(PR_CAPBSET_READ, (unsigned long)n, 0, 0, 0) == 1)
+            mask |= UINT64_C(1) << n;
     return mask;
 }
 
@@ -137,9 +98,9 @@ json_t *container_caps_names(uint64_t mask)
 {
     json_t *list = json_array();
 
-    for (size_t i = 0; i < ARRAY_SIZE(cap_names); i++)
-        if (mask & (UINT64_C(1) << i))
-            (void)json_array_append_new(list, json_string(cap_names[i]));
+    for (unsigned n = 0; oci_capability_name(n); n++)
+        if (mask & (UINT64_C(1) << n))
+            (void)json_array_append_new(list, json_string(oci_capability_name(n)));
     return list;
 }
 

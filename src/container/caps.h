@@ -14,8 +14,6 @@ int container_caps(const json_t *host, uint64_t *ret_mask, struct err *err);
 uint64_t container_caps_bounding(void);
 /* ["CAP_CHOWN", …], new array. */
 json_t *container_caps_names(uint64_t mask);
-/* Bit number of "CAP_CHOWN", or -1. */
-int container_cap_number(const char *name);
 
 /* "nofile", … as Docker's --ulimit has them. */
 bool container_rlimit_known(const char *name);

@@ -5,6 +5,7 @@
 #include <sys/random.h>
 
 #include "base/alloc.h"
+#include "base/signame.h"
 #include "base/str.h"
 #include "container/request.h"
 
@@ -69,55 +70,18 @@ char *container_name_random(unsigned retry)
     return xasprintf("%s_%s%u", adjective, surname, r[2] % (retry > 3 ? 1000000 : 10));
 }
 
-static const struct {
-    const char *name;
-    int signo;
-} signals[] = {
-    {"HUP", SIGHUP},       {"INT", SIGINT},     {"QUIT", SIGQUIT}, {"ILL", SIGILL},
-    {"TRAP", SIGTRAP},     {"ABRT", SIGABRT},   {"IOT", SIGIOT},   {"BUS", SIGBUS},
-    {"FPE", SIGFPE},       {"KILL", SIGKILL},   {"USR1", SIGUSR1}, {"SEGV", SIGSEGV},
-    {"USR2", SIGUSR2},     {"PIPE", SIGPIPE},   {"ALRM", SIGALRM}, {"TERM", SIGTERM},
-    {"STKFLT", SIGSTKFLT}, {"CHLD", SIGCHLD},   {"CLD", SIGCHLD},  {"CONT", SIGCONT},
-    {"STOP", SIGSTOP},     {"TSTP", SIGTSTP},   {"TTIN", SIGTTIN}, {"TTOU", SIGTTOU},
-    {"URG", SIGURG},       {"XCPU", SIGXCPU},   {"XFSZ", SIGXFSZ}, {"VTALRM", SIGVTALRM},
-    {"PROF", SIGPROF},     {"WINCH", SIGWINCH}, {"IO", SIGIO},     {"POLL", SIGPOLL},
-    {"PWR", SIGPWR},       {"SYS", SIGSYS},
-};
-
 int container_signal_parse(const char *text, int *ret, struct err *err)
 {
-    _cleanup_free_ char *upper = xstrdup(text);
-    const char *name = upper, *rest;
-    uint32_t n = 0;
     int number = 0;
 
     if (parse_int(text, &number) == 0 && number != 0) {
         if (number < 1 || number > 64)
             return err_set(err, ERR_INVALID, "the linux daemon does not support signal %d", number);
-        *ret = number;
-        return 0;
+    } else {
+        number = signal_number(text);
     }
-    for (char *p = upper; *p; p++)
-        *p = (char)toupper((unsigned char)*p);
-    if (str_after(name, "SIG"))
-        name += 3;
-    for (size_t i = 0; i < ARRAY_SIZE(signals); i++)
-        if (str_eq(name, signals[i].name)) {
-            *ret = signals[i].signo;
-            return 0;
-        }
-    /* Go's numbering: RTMIN is 34, RTMAX is 64 */
-    if (str_eq(name, "RTMIN") || str_eq(name, "RTMAX")) {
-        *ret = str_eq(name, "RTMIN") ? 34 : 64;
-        return 0;
-    }
-    if ((rest = str_after(name, "RTMIN+")) && parse_u32(rest, &n) == 0 && n <= 15) {
-        *ret = 34 + (int)n;
-        return 0;
-    }
-    if ((rest = str_after(name, "RTMAX-")) && parse_u32(rest, &n) == 0 && n <= 14) {
-        *ret = 64 - (int)n;
-        return 0;
-    }
-    return err_set(err, ERR_INVALID, "invalid signal: %s", text);
+    if (number <= 0)
+        return err_set(err, ERR_INVALID, "invalid signal: %s", text);
+    *ret = number;
+    return 0;
 }

@@ -8,6 +8,7 @@
 #include "base/str.h"
 #include "container/caps.h"
 #include "container/spec.h"
+#include "oci/spec.h"
 
 /* The built-in profile, as text. */
 __asm__(".pushsection .rodata\n"
@@ -87,7 +88,7 @@ static unsigned count_caps(const json_t *list, uint64_t caps, size_t *ret_total)
     size_t i;
 
     json_array_foreach(list, i, v) {
-        int n = container_cap_number(json_string_value(v));
+        int n = oci_capability_parse(json_string_value(v));
 
         if (n >= 0 && (caps & (UINT64_C(1) << n)))
             have++;

@@ -12,6 +12,7 @@
 #include "base/alloc.h"
 #include "base/fdutil.h"
 #include "base/limits.h"
+#include "base/signame.h"
 #include "base/str.h"
 #include "base/timeutil.h"
 #include "runtime/cli/cli.h"
@@ -62,48 +63,14 @@ int cmd_state(struct cli *cli, int argc, char **argv, struct err *err)
 
 static int parse_signal(const char *text, int *ret, struct err *err)
 {
-    static const struct {
-        const char *name;
-        int number;
-    } names[] = {
-        {"HUP", SIGHUP},       {"INT", SIGINT},   {"QUIT", SIGQUIT},     {"ILL", SIGILL},
-        {"TRAP", SIGTRAP},     {"ABRT", SIGABRT}, {"IOT", SIGIOT},       {"BUS", SIGBUS},
-        {"FPE", SIGFPE},       {"KILL", SIGKILL}, {"USR1", SIGUSR1},     {"SEGV", SIGSEGV},
-        {"USR2", SIGUSR2},     {"PIPE", SIGPIPE}, {"ALRM", SIGALRM},     {"TERM", SIGTERM},
-        {"STKFLT", SIGSTKFLT}, {"CHLD", SIGCHLD}, {"CONT", SIGCONT},     {"STOP", SIGSTOP},
-        {"TSTP", SIGTSTP},     {"TTIN", SIGTTIN}, {"TTOU", SIGTTOU},     {"URG", SIGURG},
-        {"XCPU", SIGXCPU},     {"XFSZ", SIGXFSZ}, {"VTALRM", SIGVTALRM}, {"PROF", SIGPROF},
-        {"WINCH", SIGWINCH},   {"IO", SIGIO},     {"POLL", SIGPOLL},     {"PWR", SIGPWR},
-        {"SYS", SIGSYS},
-    };
-    int n;
+    int n = 0;
 
-    if (parse_int(text, &n) == 0 && n > 0 && n < NSIG) {
-        *ret = n;
-        return 0;
-    }
-    const char *name = strncasecmp(text, "SIG", 3) == 0 ? text + 3 : text;
-    for (size_t i = 0; i < ARRAY_SIZE(names); i++)
-        if (strcasecmp(name, names[i].name) == 0) {
-            *ret = names[i].number;
-            return 0;
-        }
-    int base = 0;
-    const char *rest = NULL;
-    if (strncasecmp(name, "RTMIN", 5) == 0) {
-        base = SIGRTMIN;
-        rest = name + 5;
-    } else if (strncasecmp(name, "RTMAX", 5) == 0) {
-        base = SIGRTMAX;
-        rest = name + 5;
-    }
-    n = 0;
-    if (rest && (!*rest || parse_int(rest + (*rest == '+'), &n) == 0) && base + n >= SIGRTMIN &&
-        base + n <= SIGRTMAX) {
-        *ret = base + n;
-        return 0;
-    }
-    return err_set(err, ERR_INVALID, "unknown signal \"%s\"", text);
+    if (parse_int(text, &n) < 0 || n <= 0 || n >= NSIG)
+        n = signal_number(text);
+    if (n < 0)
+        return err_set(err, ERR_INVALID, "unknown signal \"%s\"", text);
+    *ret = n;
+    return 0;
 }
 
 int cmd_kill(struct cli *cli, int argc, char **argv, struct err *err)

@@ -15,6 +15,7 @@
 #include "container/mounts.h"
 #include "container/request.h"
 #include "container/spec.h"
+#include "oci/spec.h"
 
 static char dir[] = "/tmp/test-spec-XXXXXX";
 static int root = -1;
@@ -209,7 +210,7 @@ static void test_seccomp(void **state)
 {
     _cleanup_json_ json_t *plain = NULL, *admin = NULL, *none = NULL;
     _cleanup_json_ json_t *host = json_pack("{s:[s]}", "SecurityOpt", "seccomp=unconfined");
-    uint64_t sys_admin = UINT64_C(1) << container_cap_number("CAP_SYS_ADMIN");
+    uint64_t sys_admin = UINT64_C(1) << oci_capability_parse("CAP_SYS_ADMIN");
 
     (void)state;
     assert_int_equal(container_seccomp(NULL, NULL, 0, &plain, NULL), 0);
