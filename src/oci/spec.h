@@ -13,8 +13,11 @@
 #include "base/err.h"
 #include "base/macros.h"
 #include "json/json.h"
+#include "oci/spec_sched.h"
 
 #define OCI_UNSET INT64_MIN
+/* The runtime-spec that is followed. */
+#define OCI_SPEC_VERSION "1.3.0"
 
 struct oci_rlimit {
     int type; /* RLIMIT_… */
@@ -33,27 +36,6 @@ struct oci_user {
 struct oci_capabilities {
     bool set; /* false: process.capabilities is absent */
     uint64_t bounding, effective, inheritable, permitted, ambient;
-};
-
-/* Bits of processors or memory nodes. */
-#define OCI_ID_SET_BITS 4096
-struct oci_id_set {
-    bool set;
-    uint64_t bits[OCI_ID_SET_BITS / 64];
-};
-
-struct oci_scheduler {
-    bool set;
-    unsigned policy; /* SCHED_… */
-    int nice, priority;
-    unsigned flags;                     /* SCHED_FLAG_… */
-    uint64_t runtime, deadline, period; /* nanoseconds */
-};
-
-struct oci_memory_policy {
-    bool set;
-    int mode; /* MPOL_… with its flags, as set_mempolicy(2) takes it */
-    struct oci_id_set nodes;
 };
 
 struct oci_process {

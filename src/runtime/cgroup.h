@@ -91,6 +91,8 @@ int cgroup_signal(struct cgroup *c, int signo);
 int cgroup_freeze(struct cgroup *c, bool on, struct err *err);
 bool cgroup_frozen(struct cgroup *c);
 int cgroup_oom_kills(struct cgroup *c, uint64_t *ret);
+/* What is used, as the data of runc's statistics events. New reference. */
+json_t *cgroup_stats(const struct cgroup *c);
 /* SIGKILL to all, then waits until nothing is left. */
 int cgroup_kill(struct cgroup *c, struct err *err);
 /* Removes the directories and those below them. 0 when they are gone. */

@@ -135,6 +135,11 @@ bool runtime_paused(struct runtime_container *c)
     return cgroup_frozen(c->cgroup);
 }
 
+json_t *runtime_stats(struct runtime_container *c)
+{
+    return cgroup_stats(c->cgroup);
+}
+
 int runtime_oom_kills(struct runtime_container *c, uint64_t *ret)
 {
     return cgroup_oom_kills(c->cgroup, ret);

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/mount.h>
 
+#include "base/alloc.h"
 #include "base/str.h"
 
 /* What it does: attributes to set and clear, or one of the special meanings. */
@@ -121,6 +122,21 @@ int mount_opts_parse(char *const *options, struct mount_opts *ret, struct err *e
     }
     *ret = o;
     return 0;
+}
+
+json_t *mount_opts_names(void)
+{
+    _cleanup_strv_ char **names = NULL;
+
+    for (size_t i = 0; i < ARRAY_SIZE(known); i++) {
+        strv_push(&names, known[i].name);
+        if (known[i].set || known[i].clr)
+            strv_push_take(&names, xasprintf("r%s", known[i].name));
+    }
+    strv_push(&names, "idmap");
+    strv_push(&names, "ridmap");
+    strv_push(&names, "tmpcopyup");
+    return json_strv(names, false);
 }
 
 void mount_opts_done(struct mount_opts *o)

@@ -5,6 +5,7 @@
 
 #include "base/err.h"
 #include "base/macros.h"
+#include "json/json.h"
 
 struct mount_opts {
     uint64_t attr_set, attr_clr;         /* MOUNT_ATTR_… of the mount itself */
@@ -18,4 +19,6 @@ struct mount_opts {
 };
 
 int mount_opts_parse(char *const *options, struct mount_opts *ret, struct err *err);
+/* All names that are known. New reference. */
+json_t *mount_opts_names(void);
 void mount_opts_done(struct mount_opts *o);

@@ -12,6 +12,7 @@
 
 #include "base/err.h"
 #include "base/macros.h"
+#include "json/json.h"
 
 struct oci_spec;
 struct oci_process;
@@ -80,6 +81,8 @@ int runtime_pids(struct runtime_container *c, pid_t **ret, size_t *ret_n, struct
 bool runtime_paused(struct runtime_container *c);
 int runtime_pause(struct runtime_container *c, struct err *err);
 int runtime_resume(struct runtime_container *c, struct err *err);
+/* What the container uses, as the data of runc's statistics events. New reference. */
+json_t *runtime_stats(struct runtime_container *c);
 /* How often the kernel's OOM killer struck in the container's memory cgroup. */
 int runtime_oom_kills(struct runtime_container *c, uint64_t *ret);
 /* Kills what is left in the cgroup, waits for it, removes the cgroups. Safe to call again. */

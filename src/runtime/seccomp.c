@@ -177,30 +177,48 @@ static int add_syscall_entry(scmp_filter_ctx filter, const json_t *o, uint32_t d
     return r;
 }
 
+static const struct {
+    const char *name;
+    unsigned flag;
+} known_flags[] = {{"SECCOMP_FILTER_FLAG_TSYNC", SECCOMP_FILTER_FLAG_TSYNC},
+                   {"SECCOMP_FILTER_FLAG_LOG", SECCOMP_FILTER_FLAG_LOG},
+                   {"SECCOMP_FILTER_FLAG_SPEC_ALLOW", SECCOMP_FILTER_FLAG_SPEC_ALLOW},
+                   {"SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV", FLAG_WAIT_KILLABLE_RECV}};
+
 int seccomp_flags(const json_t *o, unsigned *ret, struct err *err)
 {
-    static const struct {
-        const char *name;
-        unsigned flag;
-    } known[] = {{"SECCOMP_FILTER_FLAG_TSYNC", SECCOMP_FILTER_FLAG_TSYNC},
-                 {"SECCOMP_FILTER_FLAG_LOG", SECCOMP_FILTER_FLAG_LOG},
-                 {"SECCOMP_FILTER_FLAG_SPEC_ALLOW", SECCOMP_FILTER_FLAG_SPEC_ALLOW},
-                 {"SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV", FLAG_WAIT_KILLABLE_RECV}};
     _cleanup_strv_ char **names = NULL;
     unsigned flags = 0;
     int r = json_get_strv(o, "linux.seccomp", "flags", &names, err);
 
     for (size_t i = 0; r == 0 && names && names[i]; i++) {
         size_t k = 0;
-        while (k < ARRAY_SIZE(known) && !str_eq(names[i], known[k].name))
+        while (k < ARRAY_SIZE(known_flags) && !str_eq(names[i], known_flags[k].name))
             k++;
-        if (k == ARRAY_SIZE(known))
+        if (k == ARRAY_SIZE(known_flags))
             return err_set(err, ERR_UNSUPPORTED, "seccomp flag \"%s\" is not supported", names[i]);
-        flags |= known[k].flag;
+        flags |= known_flags[k].flag;
     }
+    /* It only means something where there is a listener, and is refused elsewhere. */
+    if (str_empty(json_str_or(o, "listenerPath", "")))
+        flags &= ~FLAG_WAIT_KILLABLE_RECV;
     if (r == 0)
         *ret = flags;
     return r;
+}
+
+bool seccomp_flag_supported(const char *name)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(known_flags); i++) {
+        if (!str_eq(name, known_flags[i].name))
+            continue;
+        unsigned long flags = known_flags[i].flag;
+        if (flags == FLAG_WAIT_KILLABLE_RECV)
+            flags |= SECCOMP_FILTER_FLAG_NEW_LISTENER;
+        /* A kernel that knows the flags goes on to look at the filter, which is nowhere. */
+        return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, NULL) < 0 && errno == EFAULT;
+    }
+    return false;
 }
 
 static int export_filter(scmp_filter_ctx filter, struct err *err)

@@ -20,6 +20,8 @@ int seccomp_wants_listener(const json_t *seccomp, bool *ret, struct err *err);
  * runtime-spec. Takes the reference to the container's state. Caller frees. */
 char *seccomp_listener_message(const json_t *seccomp, const char *oci_version, pid_t pid,
                                json_t *state);
+/* Whether this kernel knows the flag of that name. */
+bool seccomp_flag_supported(const char *name);
 /* Installs it for the calling thread: needs CAP_SYS_ADMIN or no_new_privs. */
 int seccomp_install(int fd, unsigned flags, struct err *err);
 /* The same with a listener: sends it to the connected socket with the message. */

@@ -295,3 +295,82 @@ def test_signals_reach_the_process_of_run(bundle):
     finally:
         process.kill()
         process.wait()
+
+
+def test_events(bundle):
+    bundle.config["linux"]["resources"] = {"memory": {"limit": 64 << 20}, "pids": {"limit": 9}}
+    bundle.write("sleep", "60").create()
+    bundle.ok("start", bundle.id)
+    event = json.loads(bundle.ok("events", "--stats", bundle.id))
+    assert (event["type"], event["id"]) == ("stats", bundle.id)
+    data = event["data"]
+    assert data["pids"] == {"current": 1, "limit": 9}
+    assert data["memory"]["usage"]["limit"] == 64 << 20 and data["memory"]["usage"]["usage"] > 0
+    assert data["memory"]["raw"] and data["cpu"]["usage"]["total"] > 0
+    with subprocess.Popen(bundle.argv("events", "--interval", "50ms", bundle.id), cwd=bundle.dir,
+                          stdout=subprocess.PIPE, text=True) as process:
+        lines = [json.loads(process.stdout.readline()) for _ in range(3)]
+        bundle.ok("kill", bundle.id, "KILL")
+        process.communicate(timeout=PATIENCE)
+        assert process.returncode == 0, "it ends with the container"
+    assert {line["type"] for line in lines} == {"stats"}
+    done = bundle("events", "--stats", bundle.id)
+    assert done.returncode == 1 and "not running" in done.stderr
+
+
+@pytest.mark.lighter_only
+def test_events_tell_of_oom_kills(bundle):
+    bundle.config["linux"]["resources"] = {"memory": {"limit": 16 << 20, "swap": 16 << 20}}
+    bundle.write("sh", "-c", "while ! test -e /tmp/go; do sleep 0.02; done; "
+                 "(exec head -c 100000000 /dev/zero >/tmp/f); sleep 60").create()
+    bundle.ok("start", bundle.id)
+    with subprocess.Popen(bundle.argv("events", "--interval", "60s", bundle.id), cwd=bundle.dir,
+                          stdout=subprocess.PIPE, text=True) as process:
+        assert json.loads(process.stdout.readline())["type"] == "stats"
+        bundle.ok("exec", bundle.id, "touch", "/tmp/go")
+        assert json.loads(process.stdout.readline())["type"] == "oom"
+        bundle.ok("kill", bundle.id, "KILL")
+        process.communicate(timeout=PATIENCE)
+
+
+@pytest.mark.lighter_only
+def test_features(bundle):
+    features = json.loads(bundle.ok("features"))
+    assert features["ociVersionMin"] == "1.0.0" and features["ociVersionMax"].startswith("1.")
+    assert sorted(features["hooks"]) == ["createContainer", "createRuntime", "poststart", "poststop", "prestart",
+                                         "startContainer"]
+    assert {"ro", "rro", "rnosuid", "idmap", "ridmap", "tmpcopyup", "rshared"} <= set(features["mountOptions"])
+    assert len(features["mountOptions"]) == len(set(features["mountOptions"]))
+    lin = features["linux"]
+    assert set(lin) == {"namespaces", "capabilities", "cgroup", "seccomp", "apparmor", "selinux", "intelRdt",
+                        "mountExtensions", "netDevices"}
+    assert sorted(lin["namespaces"]) == ["cgroup", "ipc", "mount", "network", "pid", "time", "user", "uts"]
+    assert all(name.startswith("CAP_") for name in lin["capabilities"]) and "CAP_CHECKPOINT_RESTORE" in lin["capabilities"]
+    assert lin["cgroup"] == {"v1": True, "v2": True, "systemd": False, "systemdUser": False, "rdma": True}
+    assert lin["seccomp"]["enabled"] and "SCMP_ACT_NOTIFY" in lin["seccomp"]["actions"]
+    assert set(lin["seccomp"]["supportedFlags"]) <= set(lin["seccomp"]["knownFlags"])
+    assert "SECCOMP_FILTER_FLAG_LOG" in lin["seccomp"]["supportedFlags"]
+    assert lin["mountExtensions"]["idmap"]["enabled"] and lin["netDevices"]["enabled"]
+
+
+@pytest.mark.lighter_only
+def test_options_of_crun(bundle):
+    bundle.write("echo", "elsewhere")
+    other = bundle.dir / "other.json"
+    (bundle.dir / "config.json").rename(other)
+    done = run([*bundle.argv("--cgroup-manager", "cgroupfs", "run"), "--config", other, "--keep", bundle.id],
+               cwd=bundle.dir)
+    assert (done.returncode, done.stdout) == (0, "elsewhere\n"), done.stderr
+    assert bundle.state()["status"] == "stopped"
+    bundle.ok("delete", bundle.id)
+    done = bundle("--cgroup-manager", "systemd", "run", "--config", other, bundle.id)
+    assert done.returncode == 1 and "systemd" in done.stderr
+    done = bundle("--systemd-cgroup", "run", "--config", other, bundle.id)
+    assert done.returncode == 1 and "systemd" in done.stderr
+
+
+@pytest.mark.lighter_only
+@pytest.mark.parametrize("command", ["checkpoint", "restore"])
+def test_commands_that_are_refused(bundle, command):
+    done = bundle(command, bundle.id)
+    assert done.returncode == 1 and command in done.stderr and "not supported" in done.stderr

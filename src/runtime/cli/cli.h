@@ -44,6 +44,7 @@ int cmd_start(struct cli *cli, int argc, char **argv, struct err *err);
 int cmd_state(struct cli *cli, int argc, char **argv, struct err *err);
 int cmd_kill(struct cli *cli, int argc, char **argv, struct err *err);
 int cmd_delete(struct cli *cli, int argc, char **argv, struct err *err);
+int cmd_events(struct cli *cli, int argc, char **argv, struct err *err);
 int cmd_exec(struct cli *cli, int argc, char **argv, struct err *err);
 int cmd_list(struct cli *cli, int argc, char **argv, struct err *err);
 int cmd_ps(struct cli *cli, int argc, char **argv, struct err *err);
@@ -86,8 +87,8 @@ int state_remove(const struct cli *cli, const char *id, struct err *err);
 /* <root>/<id>/start.sock; caller frees. */
 char *state_start_path(const struct cli *cli, const char *id);
 
-/* Reads <bundle>/config.json. */
-int bundle_read(int bundle_fd, struct oci_spec **ret, struct err *err);
+/* Reads <bundle>/config.json, or another file. */
+int bundle_read(int bundle_fd, const char *config, struct oci_spec **ret, struct err *err);
 
 /* The compiled filter of linux.seccomp, from the cache or into it (filter_cache.c): *ret_fd is an
  * owned descriptor, or -1 when the spec has none. */

@@ -15,7 +15,7 @@
 #include "runtime/cli/cli.h"
 
 struct create_options {
-    const char *bundle, *console_socket, *pid_file, *preserve_fds;
+    const char *bundle, *console_socket, *pid_file, *preserve_fds, *config;
     bool no_pivot, no_new_keyring, detach, keep, no_subreaper;
 };
 
@@ -51,7 +51,7 @@ static int open_bundle(struct new_container *n, const struct create_options *o, 
     n->bundle_fd = open(n->bundle, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (n->bundle_fd < 0)
         return err_errno(err, errno, "bundle %s", path);
-    return bundle_read(n->bundle_fd, &n->spec, err);
+    return bundle_read(n->bundle_fd, o->config, &n->spec, err);
 }
 
 static int check_options(const struct new_container *n, const struct create_options *o,
@@ -145,6 +145,8 @@ static int parse(int argc, char **argv, struct create_options *o, bool run, stru
         {"console-socket", 0, "path", "where to send the terminal", .value = &o->console_socket},
         {"pid-file", 0, "path", "file to write the process id to", .value = &o->pid_file},
         {"preserve-fds", 0, "n", "pass descriptors 3 to 2+n", .value = &o->preserve_fds},
+        {"config", 'f', "path", "read this instead of the bundle's config.json",
+         .value = &o->config},
         {"no-pivot", 0, NULL, "do not pivot_root", .flag = &o->no_pivot},
         {"no-new-keyring", 0, NULL, "keep the session keyring", .flag = &o->no_new_keyring},
         {run ? "detach" : "", run ? 'd' : '\0', NULL, "do not wait", .flag = &o->detach},

@@ -148,8 +148,10 @@ static int run(struct cli *cli, struct state *s, const struct exec_options *o,
         return r;
     if (filter >= 0)
         runtime_use_seccomp(s->c, filter);
-    if ((r = runtime_exec(s->c, p, stdio, &pid, &master, err)) < 0)
+    if ((r = runtime_exec(s->c, p, stdio, &pid, &master, err)) < 0) {
+        err_wrap(err, "unable to start container process");
         return r;
+    }
     if (o->console_socket && master >= 0) {
         if ((r = relay_send_console(o->console_socket, master, err)) < 0)
             return r;

@@ -20,6 +20,7 @@ static const struct {
 } commands[] = {
     {"create", cmd_create, true, "create a container"},
     {"delete", cmd_delete, false, "delete what a stopped container holds"},
+    {"events", cmd_events, false, "show what a container uses, and OOM kills"},
     {"exec", cmd_exec, true, "run a process in a container"},
     {"features", cmd_features, false, "show what this runtime can do"},
     {"kill", cmd_kill, false, "send a signal to a container's init process"},
@@ -34,8 +35,6 @@ static const struct {
     {"update", cmd_update, false, "change resource limits of a container"},
 };
 
-static const char *const unsupported[] = {"checkpoint", "restore", "events"};
-
 static void usage(FILE *f)
 {
     (void)fputs("Usage: lighter-runtime [OPTIONS] COMMAND [ARGUMENTS]\n\n"
@@ -48,6 +47,7 @@ static void usage(FILE *f)
                 ")\n"
                 "  --log PATH         append messages to a file\n"
                 "  --log-format FMT   text or json\n"
+                "  --cgroup-manager M cgroupfs, the only one there is\n"
                 "  --debug            say more\n"
                 "  -h, --help         show this\n"
                 "  -v, --version      show the version\n",
@@ -92,15 +92,16 @@ static int dispatch(struct cli *cli, int argc, char **argv, char **all, struct e
         int r = commands[i].enters ? cli_protect_self(all, err) : 0;
         return r < 0 ? r : commands[i].run(cli, argc, argv, err);
     }
-    for (size_t i = 0; i < ARRAY_SIZE(unsupported); i++)
-        if (str_eq(argv[0], unsupported[i]))
-            return err_set(err, ERR_UNSUPPORTED, "command \"%s\" is not supported", argv[0]);
+    if (str_eq(argv[0], "checkpoint") || str_eq(argv[0], "restore"))
+        return err_set(err, ERR_UNSUPPORTED,
+                       "command \"%s\" is not supported: containers cannot be checkpointed",
+                       argv[0]);
     return err_set(err, ERR_INVALID, "no such command: %s", argv[0]);
 }
 
 static int run(struct cli *cli, int argc, char **argv, struct err *err)
 {
-    const char *format = "text", *rootless = NULL, *criu = NULL;
+    const char *format = "text", *rootless = NULL, *criu = NULL, *manager = "cgroupfs";
     bool help = false, version = false, debug = false, systemd = false;
     const struct cli_option options[] = {
         {"root", 0, "path", "", .value = &cli->root},
@@ -108,6 +109,7 @@ static int run(struct cli *cli, int argc, char **argv, struct err *err)
         {"log-format", 0, "format", "", .value = &format},
         {"rootless", 0, "mode", "", .value = &rootless},
         {"criu", 0, "path", "", .value = &criu},
+        {"cgroup-manager", 0, "manager", "", .value = &manager},
         {"debug", 0, NULL, "", .flag = &debug},
         {"systemd-cgroup", 0, NULL, "", .flag = &systemd},
         {"help", 'h', NULL, "", .flag = &help},
@@ -124,14 +126,16 @@ static int run(struct cli *cli, int argc, char **argv, struct err *err)
     if (debug)
         log_set_level(LOG_DEBUG);
     if (version) {
-        (void)printf("lighter-runtime version %s\nspec: 1.2.0\n", LIGHTER_VERSION);
+        (void)printf("lighter-runtime version %s\nspec: " OCI_SPEC_VERSION "\n", LIGHTER_VERSION);
         return 0;
     }
     if (help || i >= argc || str_eq(argv[i], "help")) {
         usage(stdout);
         return 0;
     }
-    if (systemd)
+    if (!str_eq(manager, "cgroupfs") && !str_eq(manager, "systemd"))
+        return err_set(err, ERR_UNSUPPORTED, "--cgroup-manager %s is not supported", manager);
+    if (systemd || str_eq(manager, "systemd"))
         return err_set(err, ERR_UNSUPPORTED,
                        "--systemd-cgroup is not supported: cgroups are made directly");
     return dispatch(cli, argc - i, argv + i, argv, err);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* spec and features: what the runtime offers, as JSON. */
+/* spec: a config.json to start from. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -43,6 +43,57 @@ static const char default_spec[] =
     "\"readonlyPaths\":[\"/proc/bus\",\"/proc/fs\",\"/proc/irq\",\"/proc/sys\","
     "\"/proc/sysrq-trigger\"]}}";
 
+static json_t *own_id_map(uint32_t id)
+{
+    json_t *list = json_array(), *o = json_object();
+
+    json_set_i64(o, "containerID", 0);
+    json_set_i64(o, "hostID", id);
+    json_set_i64(o, "size", 1);
+    (void)json_array_append_new(list, o);
+    return list;
+}
+
+static void drop_option(json_t *mount, const char *prefix)
+{
+    json_t *options = json_object_get(mount, "options");
+
+    for (size_t i = json_array_size(options); i-- > 0;)
+        if (str_starts(json_string_value(json_array_get(options, i)), prefix))
+            (void)json_array_remove(options, i);
+}
+
+/* For an ordinary user, who has but one id, no network of the host's to give away, and no control
+ * groups: a user namespace in which that user is root, the host's network, its /sys. */
+static void make_rootless(json_t *spec)
+{
+    json_t *linux_ = json_object_get(spec, "linux"), *mounts = json_object_get(spec, "mounts"),
+           *namespaces = json_object_get(linux_, "namespaces"), *user = json_object();
+
+    for (size_t i = json_array_size(namespaces); i-- > 0;)
+        if (str_eq(json_str_or(json_array_get(namespaces, i), "type", ""), "network"))
+            (void)json_array_remove(namespaces, i);
+    json_set_str(user, "type", "user");
+    (void)json_array_append_new(namespaces, user);
+    json_set_take(linux_, "uidMappings", own_id_map(geteuid()));
+    json_set_take(linux_, "gidMappings", own_id_map(getegid()));
+    (void)json_object_del(linux_, "resources");
+    for (size_t i = json_array_size(mounts); i-- > 0;) {
+        json_t *m = json_array_get(mounts, i);
+        const char *where = json_str_or(m, "destination", "");
+        drop_option(m, "gid=");
+        if (str_eq(where, "/sys/fs/cgroup")) {
+            (void)json_array_remove(mounts, i);
+        } else if (str_eq(where, "/sys")) {
+            static char *const options[] = {(char *)"rbind", (char *)"nosuid", (char *)"noexec",
+                                            (char *)"nodev", (char *)"ro",     NULL};
+            json_set_str(m, "type", "none");
+            json_set_str(m, "source", "/sys");
+            json_set_take(m, "options", json_strv(options, false));
+        }
+    }
+}
+
 int cmd_spec(struct cli *cli, int argc, char **argv, struct err *err)
 {
     const char *bundle = ".";
@@ -58,11 +109,11 @@ int cmd_spec(struct cli *cli, int argc, char **argv, struct err *err)
         return i;
     if (i != argc)
         return err_set(err, ERR_INVALID, "\"spec\" takes no arguments");
-    if (rootless)
-        return err_set(err, ERR_UNSUPPORTED, "--rootless is not supported");
     _cleanup_json_ json_t *spec = json_parse(default_spec, strlen(default_spec), "spec", err);
     if (!spec)
         return -EINVAL;
+    if (rootless)
+        make_rootless(spec);
     char *text = json_dumps(spec, JSON_INDENT(4));
     _cleanup_free_ char *path = xasprintf("%s/config.json", bundle);
     int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
@@ -76,63 +127,4 @@ int cmd_spec(struct cli *cli, int argc, char **argv, struct err *err)
     free(text);
     close_fd(fd);
     return r < 0 ? err_errno(err, r, "write %s", path) : 0;
-}
-
-static void set_list(json_t *o, const char *key, const char *const *list, size_t n)
-{
-    json_t *a = json_array();
-
-    for (size_t i = 0; i < n; i++)
-        (void)json_array_append_new(a, json_str_new(list[i]));
-    json_set_take(o, key, a);
-}
-
-static json_t *enabled(void)
-{
-    json_t *o = json_object();
-
-    json_set_bool(o, "enabled", true);
-    return o;
-}
-
-/* runtime-spec features.md */
-int cmd_features(struct cli *cli, int argc, char **argv, struct err *err)
-{
-    static const char *const hooks[] = {"prestart",       "createRuntime", "createContainer",
-                                        "startContainer", "poststart",     "poststop"};
-    static const char *const namespaces[] = {"cgroup", "ipc",  "mount", "network",
-                                             "pid",    "time", "user",  "uts"};
-    static const char *const mount_options[] = {
-        "async",       "atime",   "bind",    "defaults",  "dev",        "diratime",
-        "dirsync",     "exec",    "noatime", "nodev",     "nodiratime", "noexec",
-        "nosuid",      "private", "rbind",   "relatime",  "ro",         "rprivate",
-        "rro",         "rshared", "rslave",  "rw",        "shared",     "slave",
-        "strictatime", "suid",    "sync",    "tmpcopyup", "unbindable"};
-    _cleanup_json_ json_t *o = json_object();
-    json_t *lin = json_object(), *cgroup = json_object(), *caps = json_array();
-
-    (void)cli;
-    if (argc != 1)
-        return err_set(err, ERR_INVALID, "\"%s\" takes no arguments", argv[0]);
-    json_set_str(o, "ociVersionMin", "1.0.0");
-    json_set_str(o, "ociVersionMax", "1.2.0");
-    set_list(o, "hooks", hooks, ARRAY_SIZE(hooks));
-    set_list(o, "mountOptions", mount_options, ARRAY_SIZE(mount_options));
-    set_list(lin, "namespaces", namespaces, ARRAY_SIZE(namespaces));
-    for (unsigned i = 0; oci_capability_name(i); i++)
-        (void)json_array_append_new(caps, json_str_new(oci_capability_name(i)));
-    json_set_take(lin, "capabilities", caps);
-    json_set_bool(cgroup, "v1", true);
-    json_set_bool(cgroup, "v2", true);
-    json_set_bool(cgroup, "systemd", false);
-    json_set_bool(cgroup, "systemdUser", false);
-    json_set_take(lin, "cgroup", cgroup);
-    json_set_take(lin, "seccomp", enabled());
-    json_set_take(lin, "apparmor", enabled());
-    json_set_take(lin, "selinux", enabled());
-    json_set_take(o, "linux", lin);
-    char *text = json_dumps(o, JSON_INDENT(2));
-    (void)printf("%s\n", text);
-    free(text);
-    return 0;
 }

@@ -183,15 +183,17 @@ char *state_start_path(const struct cli *cli, const char *id)
     return xasprintf("%s/%s/start.sock", cli->root, id);
 }
 
-int bundle_read(int bundle_fd, struct oci_spec **ret, struct err *err)
+int bundle_read(int bundle_fd, const char *config, struct oci_spec **ret, struct err *err)
 {
     _cleanup_free_ char *text = NULL;
     size_t len = 0;
-    int r = read_file_at(bundle_fd, "config.json", LIMIT_OCI_CONFIG_BYTES, &text, &len);
+    int r = read_file_at(config ? AT_FDCWD : bundle_fd, config ? config : "config.json",
+                         LIMIT_OCI_CONFIG_BYTES, &text, &len);
 
     if (r == -ENOENT)
-        return err_set(err, ERR_NOT_FOUND, "JSON specification file config.json not found");
+        return err_set(err, ERR_NOT_FOUND, "JSON specification file %s not found",
+                       config ? config : "config.json");
     if (r < 0)
-        return err_errno(err, r, "read config.json");
+        return err_errno(err, r, "read %s", config ? config : "config.json");
     return oci_spec_parse(text, len, ret, err);
 }
