@@ -44,7 +44,7 @@ void container_endpoint_load(struct container *c)
     to->prefix_len = from->prefix_len;
 }
 
-static void take_over(struct engine *e, struct container *c, struct shim *shim, int events_fd,
+static void take_over(struct container *c, struct shim *shim, int events_fd,
                       const struct shim_state *state)
 {
     (void)pthread_mutex_lock(&c->lock);
@@ -55,8 +55,6 @@ static void take_over(struct engine *e, struct container *c, struct shim *shim, 
     container_endpoint_load(c);
     container_publish(c);
     (void)pthread_mutex_unlock(&c->lock);
-    if (engine_watch(e, c) < 0)
-        log_error("container %s runs, but cannot be watched", c->conf->id);
 }
 
 /* 1 when a shim was found and taken over (or holds an end that the watcher will handle). */
@@ -82,12 +80,13 @@ static int try_shim(struct engine *e, struct container *c, const char *dir)
         shim_free(shim);
         return 0;
     }
-    take_over(e, c, shim, fd, &ev.state);
+    take_over(c, shim, fd, &ev.state);
     if (ev.state.exited) {
-        /* found while it ends: the first event has been read, so that the end is handled here */
-        (void)epoll_ctl(e->epoll_fd, EPOLL_CTL_DEL, fd, NULL);
+        /* found while it ends: it is not watched, so that nobody else handles this end too */
         container_mark_restored(c);
-        container_exit_spawn(c, &ev.state, false); /* takes the watch's reference */
+        container_exit_spawn(container_ref(c), &ev.state, false);
+    } else if (engine_watch(e, c) < 0) {
+        log_error("container %s runs, but cannot be watched", c->conf->id);
     }
     return 1;
 }

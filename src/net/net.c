@@ -320,7 +320,7 @@ static json_t *endpoints_json(const struct net *n, const char *network)
 static json_t *ipam_json(const struct net *n, bool bridged)
 {
     json_t *ipam = json_object();
-    json_t *config = json_array();
+    json_t *config = bridged ? json_array() : json_null();
 
     if (bridged && n->bridge.settled) {
         uint32_t mask = htonl(~UINT32_C(0) << (32 - n->bridge.prefix_len));
