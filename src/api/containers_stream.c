@@ -125,7 +125,20 @@ static int wait_container(struct api_request *rq, struct err *err)
     return 0;
 }
 
+static int stats(struct api_request *rq, struct err *err)
+{
+    struct api_stream s = {.rq = rq, .content_type = "application/json"};
+    bool stream = !api_param(rq, "stream") || api_bool(rq, "stream");
+    bool one_shot = rq->version >= 41 && api_bool(rq, "one-shot");
+
+    if (stream && one_shot)
+        return err_set(err, ERR_INVALID, "cannot have stream=true and one-shot=true");
+    return engine_container_stats(rq->engine, rq->name, stream, one_shot, http_gone_fd(rq->http),
+                                  api_stream_begin, &s, err);
+}
+
 const struct api_route api_container_stream_routes[] = {
+    {"GET", "/containers/{id}/stats", stats, 0, 0},
     {"POST", "/containers/{id}/attach", attach, 0, 0},
     {"GET", "/containers/{id}/logs", logs, 0, 0},
     {"POST", "/containers/{id}/wait", wait_container, 0, 0},

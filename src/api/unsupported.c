@@ -23,14 +23,8 @@ static int no_swarm(struct api_request *rq, struct err *err)
 }
 
 const struct api_route api_unsupported_routes[] = {
-    {"GET", "/containers/{id}/changes", unsupported, 0, 0},
-    {"GET", "/containers/{id}/export", unsupported, 0, 0},
-    {"GET", "/containers/{id}/stats", unsupported, 0, 0},
     {"POST", "/containers/{id}/update", unsupported, 0, 0},
     {"GET", "/containers/{id}/attach/ws", unsupported, 0, 0},
-    {"HEAD", "/containers/{id}/archive", unsupported, 0, 0},
-    {"GET", "/containers/{id}/archive", unsupported, 0, 0},
-    {"PUT", "/containers/{id}/archive", unsupported, 0, 0},
     {"POST", "/containers/prune", unsupported, 25, 0},
     {"POST", "/build", unsupported, 0, 0},
     {"POST", "/build/prune", unsupported, 31, 0},

@@ -10,6 +10,7 @@
 #include "base/limits.h"
 #include "base/str.h"
 #include "cli/cli.h"
+#include "cli/output.h"
 #include "cli/progress.h"
 #include "cli/run.h"
 
@@ -94,65 +95,6 @@ static int run_load(struct cli *cli, const struct args *a)
     return r < 0 ? cli_fail(&err) : 0;
 }
 
-static int save_stream(struct client_stream *s, int out, struct err *err)
-{
-    _cleanup_free_ char *data = xmalloc(256 * KIB);
-    for (;;) {
-        ssize_t n = client_stream_read(s, data, 256 * KIB);
-        if (n < 0)
-            return err_errno(err, (int)n, "read the archive");
-        if (n == 0)
-            return 0;
-        int r = write_full(out, data, (size_t)n);
-        if (r < 0)
-            return err_errno(err, r, "write");
-    }
-}
-
-/* What is not a plain file is never replaced. *ret is the path with links followed. */
-static int check_output(const char *path, char **ret, struct err *err)
-{
-    struct stat st;
-    char real[PATH_MAX];
-    if (stat(path, &st) < 0) {
-        *ret = xstrdup(path);
-        return 0;
-    }
-    const char *what = S_ISREG(st.st_mode)    ? NULL
-                       : S_ISCHR(st.st_mode)  ? "cannot write to a character device file"
-                       : S_ISBLK(st.st_mode)  ? "cannot write to a block device file"
-                       : S_ISDIR(st.st_mode)  ? "cannot write to a directory"
-                       : S_ISFIFO(st.st_mode) ? "cannot write to a named pipe file"
-                                              : "cannot write to a special file";
-    if (what)
-        return err_set(err, ERR_INVALID, "failed to save image: %s", what);
-    if (!realpath(path, real))
-        return err_errno(err, errno, "failed to save image: %s", path);
-    *ret = xstrdup(real);
-    return 0;
-}
-
-/* The file appears whole or not at all. */
-static int save_file(struct client_stream *s, const char *output, struct err *err)
-{
-    _cleanup_free_ char *path = NULL;
-    int r = check_output(output, &path, err);
-    if (r < 0)
-        return r;
-    _cleanup_free_ char *partial = xasprintf("%s.partial-%d", path, (int)getpid());
-    _cleanup_close_ int out = open(partial, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    char why[128];
-    if (out < 0)
-        return err_set(err, ERR_INVALID, "failed to save image: invalid output path: open %s: %s",
-                       output, errno_text_lower(errno, why));
-    r = save_stream(s, out, err);
-    if (r == 0 && rename(partial, path) < 0)
-        r = err_errno(err, errno, "rename to %s", output);
-    if (r < 0)
-        (void)unlink(partial);
-    return r;
-}
-
 static int run_save(struct cli *cli, const struct args *a)
 {
     struct err err = {0};
@@ -161,7 +103,7 @@ static int run_save(struct cli *cli, const struct args *a)
     if (!*output && isatty(STDOUT_FILENO))
         return cli_failf("cowardly refusing to save to a terminal. Use the -o flag or redirect");
     _cleanup_free_ char *checked = NULL;
-    if (*output && check_output(output, &checked, &err) < 0)
+    if (*output && output_check("failed to save image", output, &checked, &err) < 0)
         return cli_fail(&err);
     _cleanup_buf_ struct buf path = BUF_INIT(1 * MIB);
     (void)buf_adds(&path, "/images/get");
@@ -174,8 +116,8 @@ static int run_save(struct cli *cli, const struct args *a)
     if (cli_client(cli, &c, &err) < 0 || client_open(c, "GET", buf_str(&path), NULL, &s, &err) < 0)
         return cli_fail(&err);
     if (!*output)
-        return save_stream(s, STDOUT_FILENO, &err) < 0 ? cli_fail(&err) : 0;
-    return save_file(s, output, &err) < 0 ? cli_fail(&err) : 0;
+        return output_stream(s, STDOUT_FILENO, &err) < 0 ? cli_fail(&err) : 0;
+    return output_file("failed to save image", s, output, &err) < 0 ? cli_fail(&err) : 0;
 }
 
 static int remove_one(struct client *c, const struct args *a, const char *name, struct err *err)

@@ -360,6 +360,11 @@ const char *client_stream_content_type(const struct client_stream *s)
     return s->head.content_type;
 }
 
+const char *client_stream_path_stat(const struct client_stream *s)
+{
+    return s->head.path_stat;
+}
+
 const char *client_stream_pending(const struct client_stream *s, size_t *ret_len)
 {
     return http_conn_pending(s->conn, ret_len);

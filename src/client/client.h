@@ -61,6 +61,8 @@ DEFINE_CLEANUP(struct client_stream *, client_stream_free);
 /* For poll(2); stays with the stream. */
 int client_stream_fd(const struct client_stream *s);
 const char *client_stream_content_type(const struct client_stream *s);
+/* What the answer says about a file in a container (base 64); "" when nothing. Borrowed. */
+const char *client_stream_path_stat(const struct client_stream *s);
 /* After a hijack: the bytes that came with the head. Borrowed. */
 const char *client_stream_pending(const struct client_stream *s, size_t *ret_len);
 /* Reads the rest as one JSON value (at most LIMIT_HTTP_JSON_BODY bytes). */

@@ -202,6 +202,8 @@ static int take_header(struct http_conn *c, char *line, struct http_head *h)
         (void)snprintf(h->api_version, sizeof(h->api_version), "%s", value);
     } else if (strcasecmp(line, "Ostype") == 0) {
         (void)snprintf(h->os_type, sizeof(h->os_type), "%s", value);
+    } else if (strcasecmp(line, "X-Docker-Container-Path-Stat") == 0) {
+        (void)snprintf(h->path_stat, sizeof(h->path_stat), "%s", value);
     }
     return 0;
 }

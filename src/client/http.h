@@ -20,6 +20,7 @@ struct http_head {
     char content_type[128]; /* "" when absent */
     char api_version[16];   /* Api-Version: what the server speaks at most; "" when absent */
     char os_type[16];       /* Ostype */
+    char path_stat[8192];   /* X-Docker-Container-Path-Stat; "" when absent */
 };
 
 /* Takes fd. */

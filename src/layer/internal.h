@@ -52,6 +52,9 @@ int layer_trash_empty(struct layer_store *s);
 int layer_lowers(struct layer_store *s, const struct digest *chain_id, char ***ret,
                  struct err *err);
 
+/* rw.c: the names of all directories below a writable layer, uppermost first. */
+int layer_rw_lowers(struct layer_store *s, const char *name, char ***ret, struct err *err);
+
 /* Removes the layer if nothing uses it any more, and then its parent likewise. The ChainIDs that
  * went are appended to *removed, unless it is NULL. */
 int layer_collect(struct layer_store *s, const struct digest *chain_id, char ***removed,

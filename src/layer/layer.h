@@ -95,6 +95,16 @@ int layer_rw_mount(struct layer_store *s, const char *name, int *ret_mount_fd, s
 int layer_rw_remove(struct layer_store *s, const char *name, struct err *err);
 /* Bytes the container has written. */
 int layer_rw_size(struct layer_store *s, const char *name, int64_t *ret, struct err *err);
+/* Its own files, in overlay form; an O_PATH descriptor that the caller owns. */
+int layer_rw_open(struct layer_store *s, const char *name, int *ret_fd, struct err *err);
+/* ChainID of the layer below it. */
+int layer_rw_chain(struct layer_store *s, const char *name, struct digest *ret, struct err *err);
+/* How it differs from what is below, by absolute path in the order of a walk; a directory in which
+ * something came or went is modified, too. The numbers are the API's. */
+enum layer_change { LAYER_MODIFIED, LAYER_ADDED, LAYER_DELETED };
+typedef void (*layer_change_fn)(void *ctx, const char *path, enum layer_change kind);
+int layer_rw_changes(struct layer_store *s, const char *name, layer_change_fn fn, void *ctx,
+                     struct err *err);
 /* {"LowerDir":…,"MergedDir":…,"UpperDir":…,"WorkDir":…} as `inspect`'s GraphDriver.Data. */
 json_t *layer_rw_metadata(struct layer_store *s, const char *name);
 json_t *layer_metadata(struct layer_store *s, const struct digest *chain_id);

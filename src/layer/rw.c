@@ -66,7 +66,7 @@ static bool name_valid(const char *name)
            !str_eq(name, LAYER_INIT_ID) && !strchr(name, ':') && !strchr(name, ',');
 }
 
-static int rw_chain(struct layer_store *s, const char *name, struct digest *ret, struct err *err)
+int layer_rw_chain(struct layer_store *s, const char *name, struct digest *ret, struct err *err)
 {
     _cleanup_(db_stmt_donep)
     struct db_stmt *st = NULL;
@@ -91,7 +91,7 @@ int layer_rw_create(struct layer_store *s, const char *name, const struct digest
     if (!name_valid(name))
         return err_set(err, ERR_INVALID, "invalid name of a writable layer: %.100s", name);
     if (faccessat(s->dir_fd, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0) {
-        if (rw_chain(s, name, &have, NULL) == 0)
+        if (layer_rw_chain(s, name, &have, NULL) == 0)
             return err_set(err, ERR_CONFLICT, "writable layer %s exists", name);
         int r = layer_trash(s, s->dir_fd, name);
         if (r < 0)
@@ -106,11 +106,11 @@ int layer_rw_create(struct layer_store *s, const char *name, const struct digest
 }
 
 /* The names of the directories below the writable one, uppermost first. */
-static int rw_lowers(struct layer_store *s, const char *name, char ***ret, struct err *err)
+int layer_rw_lowers(struct layer_store *s, const char *name, char ***ret, struct err *err)
 {
     struct digest chain = {0};
     char **lowers = NULL;
-    int r = rw_chain(s, name, &chain, err);
+    int r = layer_rw_chain(s, name, &chain, err);
 
     if (r == 0)
         r = layer_lowers(s, &chain, &lowers, err);
@@ -125,7 +125,7 @@ int layer_rw_mount(struct layer_store *s, const char *name, int *ret_mount_fd, s
 {
     _cleanup_strv_ char **lowers = NULL;
     struct layer_overlay o = {.upper = name};
-    int r = rw_lowers(s, name, &lowers, err);
+    int r = layer_rw_lowers(s, name, &lowers, err);
 
     if (r == 0 && !has_dirs(s, name))
         r = make_dirs(s, name, false, err);
@@ -142,7 +142,7 @@ int layer_rw_mount(struct layer_store *s, const char *name, int *ret_mount_fd, s
 int layer_rw_remove(struct layer_store *s, const char *name, struct err *err)
 {
     struct digest chain = {0};
-    int r = rw_chain(s, name, &chain, err);
+    int r = layer_rw_chain(s, name, &chain, err);
 
     if (r == -ENOENT) {
         err_clear(err);
@@ -219,7 +219,7 @@ int layer_rw_size(struct layer_store *s, const char *name, int64_t *ret, struct 
     _cleanup_free_ char *path = xasprintf("%s/diff", name);
     struct walk w = {0};
     struct digest chain;
-    int r = rw_chain(s, name, &chain, err);
+    int r = layer_rw_chain(s, name, &chain, err);
 
     if (r < 0)
         return r;
@@ -267,7 +267,7 @@ json_t *layer_rw_metadata(struct layer_store *s, const char *name)
 {
     _cleanup_strv_ char **lowers = NULL;
 
-    if (rw_lowers(s, name, &lowers, NULL) < 0)
+    if (layer_rw_lowers(s, name, &lowers, NULL) < 0)
         return json_object();
     return metadata(s, lowers, name);
 }

@@ -9,6 +9,7 @@
 #include "base/alloc.h"
 #include "tar/codec.h"
 #include "tar/pipe.h"
+#include "tar/reader.h"
 
 static const struct codec plain = {.name = "plain"};
 
@@ -228,4 +229,14 @@ ssize_t tar_source_read(struct tar_source *s, void *buf, size_t len, struct err 
     if (n < 0)
         s->failed = (int)n;
     return n;
+}
+
+static ssize_t read_source(void *arg, void *buf, size_t len, struct err *err)
+{
+    return tar_source_read(arg, buf, len, err);
+}
+
+struct tar_reader *tar_reader_new_source(struct tar_source *source)
+{
+    return tar_reader_new(read_source, source);
 }

@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include "base/limits.h"
 #include "base/str.h"
 #include "tar/reader.h"
 
@@ -142,4 +143,30 @@ bool tar_xattr_allowed(const char *name)
         return !str_starts(name, "user.overlay.") && name[5] != '\0';
     return str_eq(name, "security.capability") || str_eq(name, "system.posix_acl_access") ||
            str_eq(name, "system.posix_acl_default");
+}
+
+int tar_clean_name(const char *name, char out[static LIMIT_TAR_PATH], struct err *err)
+{
+    size_t len = 0;
+
+    for (const char *p = name; *p;) {
+        size_t n = strcspn(p, "/");
+        if (n == 2 && p[0] == '.' && p[1] == '.') {
+            if (len == 0)
+                return tar_bad(err, name, "the name leads out of the layer");
+            while (len > 0 && out[len - 1] != '/')
+                len--;
+            len -= len > 0;
+        } else if (n > 0 && !(n == 1 && p[0] == '.')) {
+            if (n > 255 || len + n + 2 > LIMIT_TAR_PATH)
+                return tar_bad(err, name, "the name is too long");
+            if (len > 0)
+                out[len++] = '/';
+            memcpy(out + len, p, n);
+            len += n;
+        }
+        p += n + (p[n] == '/');
+    }
+    out[len] = '\0';
+    return 0;
 }

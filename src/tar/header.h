@@ -5,6 +5,7 @@
  * writer. */
 
 #include "base/err.h"
+#include "base/limits.h"
 #include "base/macros.h"
 
 struct tar_field {
@@ -60,3 +61,7 @@ const char *tar_printable(const char *name, char out[static 256]);
 
 /* Xattrs that may come from an image, and go into one. */
 bool tar_xattr_allowed(const char *name);
+
+/* The name as a relative path without ".", ".." and doubled '/'; "" is the root. ERR_INVALID if it
+ * leads out of the root. */
+int tar_clean_name(const char *name, char out[static LIMIT_TAR_PATH], struct err *err);

@@ -26,7 +26,6 @@ struct pack {
     const struct tar_pack_options *options; /* borrowed */
     struct tar_sink sink;
     struct tar_writer *writer; /* owned */
-    struct digest_ctx *digest; /* owned */
     struct hashmap *inodes;    /* owned; "dev:ino" -> first path */
     struct tar_pack_result result;
     char **stack; /* owned; paths to come, the next one last */
@@ -51,12 +50,29 @@ static void xattrs_done(struct xattrs *x)
 static void pack_done(struct pack *p)
 {
     tar_writer_free(p->writer);
-    digest_ctx_free(p->digest);
     hashmap_free(p->inodes);
     for (size_t i = 0; i < p->n_stack; i++)
         free(p->stack[i]);
     free(p->stack);
     free(p->copy);
+}
+
+/* The name in the tar of the tree's path. Caller frees. */
+static char *name_of(const struct pack *p, const char *path)
+{
+    const char *root = p->options->root_name;
+
+    if (!root)
+        return xstrdup(path);
+    if (p->options->only)
+        return xstrdup(root);
+    return xasprintf("%s%s%s", root, *path && !str_eq(root, "/") ? "/" : "", path);
+}
+
+/* Does the error say no more than that a living tree has changed? */
+static bool vanished(const struct pack *p, int r)
+{
+    return p->options->live && (r == -ENOENT || r == -ELOOP || r == -ENOTDIR || r == -EXDEV);
 }
 
 static void push(struct pack *p, char *path)
@@ -70,7 +86,6 @@ static int pack_write(void *arg, const void *data, size_t len, struct err *err)
 {
     struct pack *p = arg;
 
-    digest_ctx_update(p->digest, data, len);
     p->result.tar_bytes += len;
     return p->sink.write(p->sink.arg, data, len, err);
 }
@@ -92,6 +107,8 @@ static int push_entries(struct pack *p, const char *path, struct err *err)
         int r = fd < 0 ? fd : -errno;
         if (fd >= 0)
             close_fd(fd);
+        if (vanished(p, r))
+            return 0;
         return err_errno(err, r, "open directory \"%.200s\"", path);
     }
     while ((errno = 0, e = readdir(dir)))
@@ -143,12 +160,14 @@ static int read_xattrs(const char *self, const char *path, struct xattrs *x, boo
     return 0;
 }
 
-static int copy_content(struct pack *p, const char *path, uint64_t size, struct err *err)
+/* self: the file that has been looked at, whatever its name leads to by now. */
+static int copy_content(struct pack *p, const char *self, const char *path, uint64_t size,
+                        struct err *err)
 {
-    _cleanup_close_ int fd = open_beneath(p->rootfd, path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0);
+    _cleanup_close_ int fd = open(self, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 
     if (fd < 0)
-        return err_errno(err, fd, "open \"%.200s\"", path);
+        return err_errno(err, errno, "open \"%.200s\"", path);
     while (size > 0) {
         size_t want = (size_t)MIN((uint64_t)COPY_BYTES, size);
         ssize_t n = read(fd, p->copy, want);
@@ -263,18 +282,19 @@ static int write_entry(struct pack *p, const char *path, int fd, const struct st
 {
     _cleanup_(xattrs_done)
     struct xattrs x = {0};
+    _cleanup_free_ char *name = name_of(p, path), *link = NULL;
     char self[64], target[LIMIT_TAR_PATH];
     struct tar_entry e;
     int r = 0;
 
-    fill_entry(p, path, st, &e);
+    fill_entry(p, name, st, &e);
+    (void)snprintf(self, sizeof(self), "/proc/self/fd/%d", fd);
     const char *first = first_name(p, path, st);
     if (first) {
         e.type = TAR_HARDLINK;
-        e.linkname = first;
+        e.linkname = link = name_of(p, first);
         e.size = 0;
     } else {
-        (void)snprintf(self, sizeof(self), "/proc/self/fd/%d", fd);
         r = read_xattrs(self, path, &x, ret_opaque, err);
         e.xattrs = x.v;
         e.n_xattrs = x.n;
@@ -287,7 +307,7 @@ static int write_entry(struct pack *p, const char *path, int fd, const struct st
         r = tar_writer_entry(p->writer, &e, err);
     if (r == 0 && e.type == TAR_FILE) {
         p->result.size_bytes += e.size;
-        r = copy_content(p, path, e.size, err);
+        r = copy_content(p, self, path, e.size, err);
     }
     p->result.entries++;
     return r;
@@ -303,6 +323,8 @@ static int pack_path(struct pack *p, const char *path, struct err *err)
     if (strlen(path) >= LIMIT_TAR_PATH - 1)
         return tar_bad(err, path, "the name is too long");
     _cleanup_close_ int fd = open_beneath(p->rootfd, path, O_PATH | O_NOFOLLOW, 0);
+    if (vanished(p, fd))
+        return 0;
     if (fd < 0 || fstat(fd, &st) < 0)
         return err_errno(err, fd < 0 ? fd : errno, "open \"%.200s\"", path);
     if (S_ISSOCK(st.st_mode))
@@ -310,11 +332,25 @@ static int pack_path(struct pack *p, const char *path, struct err *err)
     if (p->options->overlay && S_ISCHR(st.st_mode) && st.st_rdev == 0)
         return write_whiteout(p, path, &st, err);
     int r = write_entry(p, path, fd, &st, &opaque, err);
-    if (r < 0 || !S_ISDIR(st.st_mode) || st.st_dev != p->root_dev)
+    if (r < 0 || !S_ISDIR(st.st_mode) || (st.st_dev != p->root_dev && !p->options->cross_mounts))
         return r;
     if (p->options->overlay && opaque)
         r = write_opaque(p, path, &st, err);
     return r < 0 ? r : push_entries(p, path, err);
+}
+
+/* The tree, or the one file, under a name of its own. */
+static int pack_root_entry(struct pack *p, const struct stat *st, struct err *err)
+{
+    const char *only = p->options->only;
+    bool opaque = false;
+
+    if (only) {
+        push(p, xstrdup(only));
+        return 0;
+    }
+    int r = write_entry(p, "", p->rootfd, st, &opaque, err);
+    return r < 0 ? r : push_entries(p, "", err);
 }
 
 static int pack_root(struct pack *p, struct err *err)
@@ -328,6 +364,8 @@ static int pack_root(struct pack *p, struct err *err)
     if (fstat(p->rootfd, &st) < 0)
         return err_errno(err, errno, "stat the tree");
     p->root_dev = st.st_dev;
+    if (p->options->root_name)
+        return pack_root_entry(p, &st, err);
     (void)snprintf(self, sizeof(self), "/proc/self/fd/%d/.", p->rootfd);
     int r = read_xattrs(self, "/", &x, &opaque, err);
     if (r == 0 && p->options->overlay && opaque)
@@ -343,7 +381,6 @@ int tar_pack_tree(int rootfd, struct tar_sink sink, const struct tar_pack_option
     struct pack p = {.rootfd = rootfd, .options = options ? options : &none, .sink = sink};
 
     p.writer = tar_writer_new((struct tar_sink){pack_write, &p});
-    p.digest = digest_ctx_new();
     p.inodes = hashmap_new(free);
     p.copy = xmalloc(COPY_BYTES);
     int r = pack_root(&p, err);
@@ -355,7 +392,6 @@ int tar_pack_tree(int rootfd, struct tar_sink sink, const struct tar_pack_option
         r = tar_writer_finish(p.writer, err);
     if (r < 0)
         return r;
-    digest_ctx_final(p.digest, &p.result.diff_id);
     if (ret)
         *ret = p.result;
     return 0;

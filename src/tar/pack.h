@@ -8,7 +8,6 @@
 
 #include <time.h>
 
-#include "base/digest.h"
 #include "base/err.h"
 #include "base/macros.h"
 #include "tar/io.h"
@@ -18,15 +17,20 @@ struct tar_pack_options {
      * get a ".wh..wh..opq" as their first entry. */
     bool overlay;
     bool nsec_times; /* keep fractions of seconds; as Docker, they are dropped otherwise */
+    bool live;       /* others change the tree: what is gone when its turn comes is left out */
+    bool cross_mounts;
+    /* The root is an entry too and has this name, and all others are below it. NULL: as above. */
+    const char *root_name;
+    /* With root_name: only this entry of rootfd, no directory, under that name. NULL: the tree. */
+    const char *only;
     /* Tells whether to take the entry (false skips a directory's content too); NULL: all. */
     bool (*filter)(void *arg, const char *path);
     void *arg;
 };
 
 struct tar_pack_result {
-    struct digest diff_id; /* SHA-256 of the tar */
-    uint64_t tar_bytes;    /* its length */
-    uint64_t size_bytes;   /* sum of the sizes of regular files */
+    uint64_t tar_bytes;  /* length of the tar */
+    uint64_t size_bytes; /* sum of the sizes of regular files */
     uint64_t entries;
 };
 

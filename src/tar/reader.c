@@ -7,7 +7,6 @@
 #include "base/alloc.h"
 #include "base/limits.h"
 #include "base/str.h"
-#include "tar/compress.h"
 #include "tar/reader_internal.h"
 
 struct tar_reader *tar_reader_new(tar_read_fn read_fn, void *arg)
@@ -20,16 +19,6 @@ struct tar_reader *tar_reader_new(tar_read_fn read_fn, void *arg)
     buf_init(&r->ext, LIMIT_TAR_PAX_BYTES + TAR_BLOCK);
     tar_pax_reset(&r->pax);
     return r;
-}
-
-static ssize_t read_source(void *arg, void *buf, size_t len, struct err *err)
-{
-    return tar_source_read(arg, buf, len, err);
-}
-
-struct tar_reader *tar_reader_new_source(struct tar_source *source)
-{
-    return tar_reader_new(read_source, source);
 }
 
 void tar_reader_free(struct tar_reader *r)

@@ -36,32 +36,6 @@ void tar_tree_done(struct tar_tree *t)
     free(t->times);
 }
 
-int tar_clean_name(const char *name, char out[static LIMIT_TAR_PATH], struct err *err)
-{
-    size_t len = 0;
-
-    for (const char *p = name; *p;) {
-        size_t n = strcspn(p, "/");
-        if (n == 2 && p[0] == '.' && p[1] == '.') {
-            if (len == 0)
-                return tar_bad(err, name, "the name leads out of the layer");
-            while (len > 0 && out[len - 1] != '/')
-                len--;
-            len -= len > 0;
-        } else if (n > 0 && !(n == 1 && p[0] == '.')) {
-            if (n > 255 || len + n + 2 > LIMIT_TAR_PATH)
-                return tar_bad(err, name, "the name is too long");
-            if (len > 0)
-                out[len++] = '/';
-            memcpy(out + len, p, n);
-            len += n;
-        }
-        p += n + (p[n] == '/');
-    }
-    out[len] = '\0';
-    return 0;
-}
-
 void tar_tree_note_times(struct tar_tree *t, const char *canonical, struct timespec atime,
                          struct timespec mtime)
 {

@@ -14,6 +14,7 @@
 #include "base/limits.h"
 #include "base/macros.h"
 #include "tar/extract.h"
+#include "tar/header.h"
 #include "tar/journal.h"
 
 #define TREE_CACHE 8
@@ -47,10 +48,6 @@ struct tree_place {
 };
 
 void tar_tree_done(struct tar_tree *t);
-
-/* The name as a relative path without ".", ".." and doubled '/'; "" is the root. ERR_INVALID if it
- * leads out of the root. */
-int tar_clean_name(const char *name, char out[static LIMIT_TAR_PATH], struct err *err);
 
 /* The place of a cleaned name; symlinks among the parents are followed inside the root. Missing
  * parents are made if `create`, else -ENOENT. */

@@ -366,3 +366,65 @@ int engine_events(struct engine *e, const json_t *filters, int64_t since_nsec, i
     int r = begin(ctx, &sink, err);
     return r < 0 ? r : sink_write(&sink, "{\"Type\":\"x\"}\n", 13);
 }
+
+int engine_archive_stat(struct engine *e, const char *ref, const char *path, json_t **ret,
+                        struct err *err)
+{
+    CALL("archive_stat %s %s", ref, path);
+    return answer(ret);
+}
+
+int engine_archive_get(struct engine *e, const char *ref, const char *path,
+                       int (*begin)(void *ctx, const json_t *stat, struct sink *ret,
+                                    struct err *err),
+                       void *ctx, struct err *err)
+{
+    _cleanup_json_ json_t *about = json_object();
+    struct sink sink;
+
+    CALL("archive_get %s %s", ref, path);
+    int r = begin(ctx, about, &sink, err);
+    if (r == 0)
+        r = sink_write(&sink, "tar", 3);
+    return r < 0 ? r : late(err);
+}
+
+int engine_archive_put(struct engine *e, const char *ref, const char *path, bool no_overwrite,
+                       bool copy_owner, int fd, struct err *err)
+{
+    _cleanup_free_ char *text = NULL;
+
+    CALL("archive_put %s %s%s%s", ref, path, no_overwrite ? " keep" : "",
+         copy_owner ? " owner" : "");
+    return read_fd(fd, 1 << 20, &text, &fake.received);
+}
+
+int engine_container_export(struct engine *e, const char *ref,
+                            int (*begin)(void *ctx, struct sink *ret, struct err *err), void *ctx,
+                            struct err *err)
+{
+    struct sink sink;
+
+    CALL("export %s", ref);
+    int r = begin(ctx, &sink, err);
+    if (r == 0)
+        r = sink_write(&sink, "tar", 3);
+    return r < 0 ? r : late(err);
+}
+
+int engine_container_changes(struct engine *e, const char *ref, json_t **ret, struct err *err)
+{
+    CALL("changes %s", ref);
+    return answer(ret);
+}
+
+int engine_container_stats(struct engine *e, const char *ref, bool stream, bool one_shot,
+                           int gone_fd, int (*begin)(void *ctx, struct sink *ret, struct err *err),
+                           void *ctx, struct err *err)
+{
+    struct sink sink;
+
+    CALL("stats %s%s%s", ref, stream ? " stream" : "", one_shot ? " one-shot" : "");
+    int r = begin(ctx, &sink, err);
+    return r < 0 ? r : sink_write(&sink, "{}\n", 3);
+}
