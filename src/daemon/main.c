@@ -172,12 +172,17 @@ static int start(struct service *s, struct err *err)
 
 static void stop(struct service *s)
 {
+    bool unused = true;
+
     if (s->serving) {
-        http_server_stop(s->server, (int)MIN(s->config.shutdown_timeout, INT64_C(3600)) * 1000);
+        unused =
+            http_server_stop(s->server, (int)MIN(s->config.shutdown_timeout, INT64_C(3600)) * 1000);
         (void)pthread_join(s->server_thread, NULL);
     }
     http_server_free(s->server);
-    engine_close(s->engine);
+    /* A request that still runs keeps its engine, to the end of the process. */
+    if (unused)
+        engine_close(s->engine);
     for (size_t i = 0; s->serving && s->config.hosts[i]; i++) {
         const char *path = str_after(s->config.hosts[i], "unix://");
         if (path)

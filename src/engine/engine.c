@@ -14,10 +14,14 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/path.h"
+#include "base/timeutil.h"
 #include "container/caps.h"
 #include "db/db.h"
 #include "engine/internal.h"
 #include "engine/kernel.h"
+
+/* How long the threads that started or ended a container may take at the engine's end. */
+#define JOBS_END_NSEC (15 * NSEC_PER_SEC)
 
 static const char *const migrations[] = {
     "CREATE TABLE engine_setting (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
@@ -138,6 +142,7 @@ static char *find_init(const struct engine_config *c)
 static struct engine *engine_new(const struct engine_config *c)
 {
     struct engine *e = XNEW(struct engine);
+    pthread_condattr_t monotonic;
 
     e->data_root = xstrdup(c->data_root);
     e->exec_root = xstrdup(c->exec_root);
@@ -171,6 +176,11 @@ static struct engine *engine_new(const struct engine_config *c)
     (void)pthread_mutex_init(&e->boot_lock, NULL);
     (void)pthread_cond_init(&e->boot_changed, NULL);
     (void)pthread_mutex_init(&e->seccomp_lock, NULL);
+    (void)pthread_mutex_init(&e->jobs_lock, NULL);
+    (void)pthread_condattr_init(&monotonic);
+    (void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    (void)pthread_cond_init(&e->jobs_changed, &monotonic);
+    (void)pthread_condattr_destroy(&monotonic);
     set_reloadable(e, c);
     return e;
 }
@@ -283,6 +293,60 @@ static void close_stores(struct engine *e)
         db_close(e->db);
 }
 
+struct job {
+    struct engine *e;
+    thread_fn fn;
+    void *arg;
+};
+
+static void job_ended(struct engine *e)
+{
+    LOCK_SCOPE(&e->jobs_lock);
+    e->jobs--;
+    (void)pthread_cond_broadcast(&e->jobs_changed);
+}
+
+static void *job_main(void *arg)
+{
+    struct job j = *(struct job *)arg;
+
+    free(arg);
+    (void)j.fn(j.arg);
+    job_ended(j.e);
+    return NULL;
+}
+
+int engine_spawn(struct engine *e, const char *name, thread_fn fn, void *arg)
+{
+    struct job *j = XNEW(struct job);
+    int r;
+
+    *j = (struct job){e, fn, arg};
+    {
+        LOCK_SCOPE(&e->jobs_lock);
+        e->jobs++;
+    }
+    r = thread_spawn_detached(name, 0, job_main, j);
+    if (r < 0) {
+        job_ended(e);
+        free(j);
+    }
+    return r;
+}
+
+static bool wait_for_jobs(struct engine *e)
+{
+    int64_t until = monotonic_nsec() + JOBS_END_NSEC;
+    struct timespec at = {.tv_sec = (time_t)(until / NSEC_PER_SEC),
+                          .tv_nsec = (long)(until % NSEC_PER_SEC)};
+
+    LOCK_SCOPE(&e->jobs_lock);
+    while (e->jobs > 0)
+        if (pthread_cond_timedwait(&e->jobs_changed, &e->jobs_lock, &at) == ETIMEDOUT)
+            return e->jobs == 0;
+    return true;
+}
+
 void engine_close(struct engine *e)
 {
     if (!e)
@@ -290,6 +354,11 @@ void engine_close(struct engine *e)
     e->closing = true;
     engine_restore_stop(e);
     engine_watcher_stop(e);
+    if (!wait_for_jobs(e)) {
+        log_warn("a container's end or start still hangs; the next daemon will look after it");
+        return;
+    }
+    engine_unwatch_all(e);
     engine_writer_stop(e);
     hashmap_free(e->by_id);
     hashmap_free(e->by_name);

@@ -205,7 +205,7 @@ void container_exit_spawn(struct container *c, const struct shim_state *state, b
     if (state)
         end->state = *state;
     end->shim_gone = shim_gone;
-    r = thread_spawn_detached("exit", 0, ending_main, end);
+    r = engine_spawn(c->engine, "exit", ending_main, end);
     if (r < 0) {
         log_error("start a thread: %s", errno_text(r));
         (void)ending_main(end);

@@ -158,4 +158,8 @@ void engine_writer_stop(struct engine *e)
     }
     (void)pthread_join(e->writer, NULL);
     e->writer = 0;
+
+    _cleanup_strv_ char **ids = TAKE_PTR(e->dirty_ids);
+    if (ids)
+        write_batch(e, ids);
 }

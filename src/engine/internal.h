@@ -16,7 +16,7 @@ struct container *container_new(struct engine *e, struct container_conf *conf, c
 /* By ID, name or unique ID prefix; a reference. ERR_NOT_FOUND `No such container: x`. Waits until
  * the boot has restored it. */
 int engine_lookup(struct engine *e, const char *ref, struct container **ret, struct err *err);
-/* The same without waiting, as a view. */
+/* The same as a view; waits 2 s for the boot at most. */
 int engine_lookup_view(struct engine *e, const char *ref, struct container_view **ret,
                        struct err *err);
 int engine_reserve_name(struct engine *e, const char *name, const char *id, struct err *err);

@@ -54,6 +54,7 @@ struct container {
     struct shim_handle *shim;    /* ref, or NULL when not running */
     pid_t shim_pid;              /* our child, to be reaped; or 0 */
     int events_fd;               /* owned; in the watcher's epoll set while running; or -1 */
+    bool watched;                /* the set holds a reference */
     struct shim_stream *pending; /* owned; attached before the start */
     size_t n_pending;
     struct waiter *waiters; /* borrowed: they live on their threads' stacks */
@@ -102,6 +103,9 @@ struct engine {
     int epoll_fd, wake_fd; /* the watcher's */
     pthread_t watcher, writer;
     atomic_bool closing;
+    pthread_mutex_t jobs_lock;
+    pthread_cond_t jobs_changed; /* monotonic clock */
+    unsigned jobs;               /* detached threads that use the engine */
     pthread_mutex_t timers_lock;
     struct restart_timer *timers;
     pthread_mutex_t dirty_lock;
@@ -115,3 +119,8 @@ struct engine {
     pthread_mutex_t seccomp_lock;
     struct hashmap *seccomp; /* profile and capabilities -> boxed descriptor */
 };
+
+/* watch.c: after the watcher and all jobs have ended, lets go of what runs on. */
+void engine_unwatch_all(struct engine *e);
+/* engine.c: a detached thread that uses e; the engine's end waits for it. 0 or -errno. */
+int engine_spawn(struct engine *e, const char *name, thread_fn fn, void *arg);

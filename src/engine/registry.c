@@ -4,7 +4,11 @@
 
 #include "base/alloc.h"
 #include "base/log.h"
+#include "base/timeutil.h"
 #include "engine/internal.h"
+
+/* How long a view may wait for the boot: one container that is stuck in the kernel hangs nobody. */
+#define VIEW_PATIENCE_NSEC (2 * NSEC_PER_SEC)
 
 struct shim_handle *shim_handle_new(struct shim *shim)
 {
@@ -147,12 +151,24 @@ static int lookup(struct engine *e, const char *ref, struct container **ret, str
     return 0;
 }
 
+/* Waits until the boot has found out what c does, or time is up. */
+static void wait_restored(struct engine *e, struct container *c, int64_t until)
+{
+    struct timespec at = {.tv_sec = (time_t)(until / NSEC_PER_SEC),
+                          .tv_nsec = (long)(until % NSEC_PER_SEC)};
+
+    LOCK_SCOPE(&c->lock);
+    while (!c->restored && !e->closing)
+        if (pthread_cond_timedwait(&c->changed, &c->lock, &at) == ETIMEDOUT)
+            return;
+}
+
 int engine_lookup(struct engine *e, const char *ref, struct container **ret, struct err *err)
 {
     struct container *c = NULL;
     int r = lookup(e, ref, &c, err);
 
-    if (r < 0)
+    if (!c)
         return r;
     (void)pthread_mutex_lock(&c->lock);
     while (!c->restored && !e->closing)
@@ -169,9 +185,11 @@ int engine_lookup_view(struct engine *e, const char *ref, struct container_view 
     struct container *c = NULL;
     int r = lookup(e, ref, &c, err);
 
-    if (c)
-        *ret = container_get_view(c);
-    return r;
+    if (!c)
+        return r;
+    wait_restored(e, c, monotonic_nsec() + VIEW_PATIENCE_NSEC);
+    *ret = container_get_view(c);
+    return 0;
 }
 
 int engine_reserve_name(struct engine *e, const char *name, const char *id, struct err *err)
@@ -232,15 +250,16 @@ struct container **engine_containers(struct engine *e, size_t *ret_n)
 
 struct container_view **engine_views(struct engine *e, size_t *ret_n)
 {
-    struct container_view **views;
-    size_t cursor = 0, n = 0;
-    void *value;
+    int64_t until = monotonic_nsec() + VIEW_PATIENCE_NSEC;
+    struct container **list = engine_containers(e, ret_n);
+    struct container_view **views = XNEW_ARRAY(struct container_view *, *ret_n + 1);
 
-    LOCK_SCOPE(&e->registry);
-    views = XNEW_ARRAY(struct container_view *, hashmap_len(e->by_id) + 1);
-    while (hashmap_next(e->by_id, &cursor, NULL, &value))
-        views[n++] = container_get_view(value);
-    *ret_n = n;
+    for (size_t i = 0; i < *ret_n; i++) {
+        wait_restored(e, list[i], until);
+        views[i] = container_get_view(list[i]);
+        container_unref(list[i]);
+    }
+    free(list);
     return views;
 }
 

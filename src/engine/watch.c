@@ -24,10 +24,15 @@ int engine_watch(struct engine *e, struct container *c)
     {
         LOCK_SCOPE(&c->lock);
         fd = c->events_fd;
+        c->watched = true;
     }
     if (epoll_ctl(e->epoll_fd, EPOLL_CTL_ADD, fd, &ev) < 0) {
         int r = -errno;
 
+        {
+            LOCK_SCOPE(&c->lock);
+            c->watched = false;
+        }
         container_unref(c);
         return r;
     }
@@ -70,8 +75,8 @@ static void *restart_main(void *arg)
     (void)pthread_mutex_lock(&c->op);
     {
         LOCK_SCOPE(&c->lock);
-        due = !c->gone && c->state.restarting && c->restart_generation == t->generation &&
-              !c->state.manually_stopped;
+        due = !c->gone && !c->engine->closing && c->state.restarting &&
+              c->restart_generation == t->generation && !c->state.manually_stopped;
         if (due)
             c->state.restart_count++;
     }
@@ -109,7 +114,7 @@ static int run_timers(struct engine *e)
         struct restart_timer *t = due;
 
         due = t->next;
-        if (thread_spawn_detached("restart", 0, restart_main, t) < 0)
+        if (engine_spawn(t->c->engine, "restart", restart_main, t) < 0)
             (void)restart_main(t);
     }
     if (next == INT64_MAX)
@@ -121,6 +126,8 @@ static int run_timers(struct engine *e)
 static void unwatch(struct engine *e, struct container *c)
 {
     (void)epoll_ctl(e->epoll_fd, EPOLL_CTL_DEL, c->events_fd, NULL);
+    LOCK_SCOPE(&c->lock);
+    c->watched = false;
 }
 
 /* The connection ended without an exit: dropped for being slow, or the shim is dead. */
@@ -228,13 +235,25 @@ int engine_watcher_start(struct engine *e, struct err *err)
     return r < 0 ? err_errno(err, r, "start the watcher") : 0;
 }
 
-void engine_watcher_stop(struct engine *e)
+void engine_unwatch_all(struct engine *e)
 {
-    if (!e->watcher)
-        return;
-    wake(e);
-    (void)pthread_join(e->watcher, NULL);
-    e->watcher = 0;
+    size_t n;
+    struct container **list = engine_containers(e, &n);
+
+    for (size_t i = 0; i < n; i++) {
+        bool watched;
+
+        {
+            LOCK_SCOPE(&list[i]->lock);
+            watched = list[i]->watched;
+        }
+        if (watched) {
+            unwatch(e, list[i]);
+            container_unref(list[i]);
+        }
+        container_unref(list[i]);
+    }
+    free(list);
     while (e->timers) {
         struct restart_timer *t = e->timers;
 
@@ -242,4 +261,13 @@ void engine_watcher_stop(struct engine *e)
         container_unref(t->c);
         free(t);
     }
+}
+
+void engine_watcher_stop(struct engine *e)
+{
+    if (!e->watcher)
+        return;
+    wake(e);
+    (void)pthread_join(e->watcher, NULL);
+    e->watcher = 0;
 }

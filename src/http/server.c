@@ -330,7 +330,7 @@ static void shut_down_conns(struct http_server *s, int how)
             (void)shutdown(c->fd, how);
 }
 
-void http_server_stop(struct http_server *s, int timeout_msec)
+bool http_server_stop(struct http_server *s, int timeout_msec)
 {
     uint64_t one = 1;
 
@@ -339,7 +339,7 @@ void http_server_stop(struct http_server *s, int timeout_msec)
     LOCK_SCOPE(&s->mutex);
     shut_down_conns(s, SHUT_RD);
     if (wait_for_conns(s, timeout_msec))
-        return;
+        return true;
     shut_down_conns(s, SHUT_RDWR);
-    (void)wait_for_conns(s, STOP_FORCED_WAIT_MSEC);
+    return wait_for_conns(s, STOP_FORCED_WAIT_MSEC);
 }

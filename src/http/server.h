@@ -37,8 +37,9 @@ int http_server_run(struct http_server *s, struct err *err);
  * ends. */
 void http_server_serve_fd(struct http_server *s, int fd);
 /* Stops accepting and shuts connections down for reading, so that idle ones end and handlers see
- * their clients gone; waits up to timeout_msec for them. Thread-safe. */
-void http_server_stop(struct http_server *s, int timeout_msec);
+ * their clients gone; waits up to timeout_msec for them. False when handlers still run after that,
+ * and use what they were given. Thread-safe. */
+bool http_server_stop(struct http_server *s, int timeout_msec);
 void http_server_free(struct http_server *s);
 
 const struct http_request_info *http_info(const struct http_request *rq);
