@@ -77,12 +77,55 @@ static void mark_ended(struct engine *e, struct exec *x, int exit_code)
     x->ended_nsec = monotonic_nsec();
 }
 
+/* One that an earlier daemon started: how it was asked for is not known any more. */
+static struct exec *adopt(struct engine *e, struct container *c, const struct shim_event *event)
+{
+    struct exec *x = XNEW(struct exec);
+
+    x->refs = 2; /* the table's and the caller's */
+    (void)snprintf(x->id, sizeof(x->id), "%s", event->exec_id);
+    (void)snprintf(x->container_id, sizeof(x->container_id), "%s", c->conf->id);
+    x->args = json_pack("[s]", "");
+    x->command = xstrdup("");
+    x->started = x->running = true;
+    x->pid = event->pid;
+    {
+        LOCK_SCOPE(&e->execs_lock);
+        hashmap_put(e->execs, x->id, x);
+    }
+    LOCK_SCOPE(&c->lock);
+    strv_push(&c->exec_ids, x->id);
+    container_publish(c);
+    return x;
+}
+
+void exec_take_over(struct engine *e, struct container *c, const struct shim_event *event)
+{
+    _cleanup_(exec_unrefp)
+    struct exec *x = exec_get(e, event->exec_id);
+    bool ended;
+
+    if (!x)
+        x = adopt(e, c, event);
+    if (event->kind != SHIM_EVENT_EXEC_EXITED)
+        return;
+    {
+        LOCK_SCOPE(&e->execs_lock);
+        ended = x->ended;
+    }
+    if (!ended)
+        mark_ended(e, x, event->exit_code);
+    drop_id(c, x->id);
+}
+
 void exec_note_exit(struct engine *e, struct container *c, const struct shim_event *event)
 {
     _cleanup_(exec_unrefp)
     struct exec *x = exec_get(e, event->exec_id);
     char code[16];
 
+    if (event->replayed)
+        exec_take_over(e, c, event);
     if (!x || event->replayed)
         return;
     mark_ended(e, x, event->exit_code);
@@ -288,7 +331,6 @@ static int make_process(struct engine *e, struct container *c, const struct exec
         .cols = cols,
     };
     _cleanup_close_ int root = -1;
-    char path[48];
     pid_t pid;
     int r;
 
@@ -300,8 +342,7 @@ static int make_process(struct engine *e, struct container *c, const struct exec
         LOCK_SCOPE(&c->lock);
         pid = c->state.pid;
     }
-    (void)snprintf(path, sizeof(path), "/proc/%d/root", pid);
-    root = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    root = container_proc_open(c->conf->id, pid, "root", O_PATH | O_DIRECTORY);
     if (root < 0)
         return err_set(err, ERR_CONFLICT, "container %s is not running", c->conf->id);
     p = (struct container_spec_params){.id = c->conf->id,

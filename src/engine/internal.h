@@ -67,6 +67,10 @@ int64_t container_noted_start(struct engine *e, const char *id);
 int engine_seccomp_filter(struct engine *e, const json_t *host, uint64_t caps, int *ret_fd,
                           struct err *err);
 
+/* start.c: opens /proc/<pid>/<name>, or fails with -ESRCH when the process is not this container's:
+ * its pid may be another's by now, if the shim has just reaped it. */
+int container_proc_open(const char *id, pid_t pid, const char *name, int flags);
+
 /* exits.c */
 /* What follows a container's end; takes the reference. Runs on a thread of its own. */
 void container_exit_spawn(struct container *c, const struct shim_state *state, bool shim_gone);
@@ -99,6 +103,9 @@ int container_remove_locked(struct engine *e, struct container *c, bool volumes,
 
 /* execs.c */
 void exec_note_exit(struct engine *e, struct container *c, const struct shim_event *event);
+/* An exec that the shim reports from before this daemon subscribed, running or ended: it is known
+ * from then on, so that the exit code reaches a client that was attached all along. */
+void exec_take_over(struct engine *e, struct container *c, const struct shim_event *event);
 void engine_exec_free(void *exec);
 void exec_forget_all(struct engine *e, struct container *c);
 
@@ -116,7 +123,8 @@ void engine_volume_event(struct engine *e, const char *name, const char *action,
     __attribute__((sentinel));
 void engine_image_event(struct engine *e, const char *action, const char *id, const char *name);
 
-/* attach.c: ERR_INVALID in Docker's words for keys that do not exist. NULL and "" are the default. */
+/* attach.c: ERR_INVALID in Docker's words for keys that do not exist. NULL and "" are the default.
+ */
 int attach_check_detach_keys(const char *keys, struct err *err);
 
 /* logs.c: one pass over the log, for attach with logs=1. */

@@ -76,6 +76,11 @@ int container_remove_locked(struct engine *e, struct container *c, bool volumes,
                        c->conf->id);
     (void)rm_rf_at(AT_FDCWD, exec);
     r = forget_on_disk(e, c, err);
+    if (r < 0 && err && err->kind == ERR_NO_SPACE) {
+        /* the disk is full, maybe of its log, and even to forget takes some room */
+        (void)rm_rf_at(AT_FDCWD, data);
+        r = forget_on_disk(e, c, err);
+    }
     if (r < 0) {
         removal_failed(c);
         err_wrap(err, "unable to remove container %s", c->conf->id);

@@ -194,8 +194,11 @@ static void handle_event(struct engine *e, struct container *c)
     case SHIM_EVENT_DETACHED:
         detached(c, &ev);
         break;
-    case SHIM_EVENT_STARTED:
     case SHIM_EVENT_EXEC_STARTED:
+        if (ev.replayed)
+            exec_take_over(e, c, &ev);
+        break;
+    case SHIM_EVENT_STARTED:
     default:
         break;
     }
