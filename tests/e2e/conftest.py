@@ -3,6 +3,7 @@
 
 import os
 import shutil
+import signal
 
 import pytest
 
@@ -21,6 +22,7 @@ MARKERS = {
 def pytest_configure(config):
     for name, meaning in MARKERS.items():
         config.addinivalue_line("markers", f"{name}: {meaning}")
+    end_in_order()
 
 
 def pytest_sessionstart(session):
@@ -38,6 +40,13 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if "lighter_only" in item.keywords:
             item.add_marker(pytest.mark.skip(reason="a promise of Lighter's, not of Docker's"))
+
+
+def end_in_order():
+    """SIGTERM ends a run as Ctrl-C does: with every daemon stopped and removed."""
+    def interrupt(*_):
+        raise KeyboardInterrupt
+    signal.signal(signal.SIGTERM, interrupt)
 
 
 @pytest.fixture(scope="session")

@@ -151,15 +151,35 @@ def test_readiness_notification(apart):
     sock.close()
 
 
+def sanitized():
+    libraries = run(["ldd", LIGHTERD]).stdout
+    return "asan" in libraries or "tsan" in libraries
+
+
 @pytest.mark.lighter_only
 def test_idle_memory(apart):
     """The budget is 10 MB; a sanitizer's build is another matter."""
     d = apart().start()
-    if "asan" in run(["ldd", LIGHTERD]).stdout or "tsan" in run(["ldd", LIGHTERD]).stdout:
+    if sanitized():
         pytest.skip("built with a sanitizer")
     status = open(f"/proc/{d.pid}/status", encoding="utf-8").read()
     rss = int(next(line for line in status.splitlines() if line.startswith("VmRSS")).split()[1])
     assert rss < 10 * 1024, f"{rss} kB"
+
+
+@pytest.mark.lighter_only
+def test_shim_memory(daemon):
+    """The budget is 400 kB of private memory per container, when it has nothing to do."""
+    if sanitized():
+        pytest.skip("built with a sanitizer")
+    daemon.cli.ok("run", "-d", "--name", "idle", "busybox", "sh", "-c", "echo x; sleep 600")
+    daemon.wait_log("idle", "x")
+    daemon.cli.ok("exec", "idle", "true")
+
+    def private():
+        rollup = open(f"/proc/{daemon.shim_pid('idle')}/smaps_rollup", encoding="utf-8").read()
+        return sum(int(line.split()[1]) for line in rollup.splitlines() if line.startswith("Private_"))
+    wait_for(lambda: private() <= 400, timeout=10, what="400 kB")
 
 
 @pytest.mark.lighter_only

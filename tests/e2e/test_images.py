@@ -16,7 +16,7 @@ import termios
 
 import pytest
 
-from support.daemon import ENGINE, Daemon, run, wait_for
+from support.daemon import ENGINE, run, wait_for
 from support.images import (Image, add_dir, add_file, add_special, make_tar, sha256, zstd)
 
 pytestmark = pytest.mark.images_change
@@ -295,33 +295,6 @@ def test_hostile_layer_stays_inside(daemon, case):
     assert os.stat("/etc/passwd").st_nlink == links
     daemon.cli("rmi", "-f", "hostile:1")
     assert daemon.cli.ok("run", "--rm", "busybox", "echo", "fine") == "fine"
-
-
-@pytest.mark.lighter_only
-def test_full_disk(rootfs, tmp_path):
-    """A load that fills the disk fails with the reason, and gives the space back."""
-    small = tmp_path / "small"
-    small.mkdir()
-    run(["mount", "-t", "tmpfs", "-o", "size=6m", "tmpfs", small], check=True)
-    try:
-        d = Daemon(base=small)
-        try:
-            d.start()
-            big = make_tar(lambda t: add_file(t, "big", os.urandom(20 << 20)))
-            done = d.cli("load", stdin=Image([big], "big:1").docker_archive())
-            assert done.returncode == 1
-            assert "no space left on device" in done.stderr
-            done = d.cli("import", "-", "big:1", stdin=big)
-            assert done.returncode == 1
-            assert "no space left on device" in done.stderr
-            assert d.cli.ok("images", "-aq") == ""
-            d.cli.ok("import", "-", "busybox:latest", stdin=rootfs)
-            assert d.cli.ok("run", "--rm", "busybox", "/bin/echo", "room again") == "room again"
-            d.close()
-        finally:
-            d.destroy()
-    finally:
-        run(["umount", "-l", small], check=True)
 
 
 def unread(sock):

@@ -5,6 +5,8 @@ import json
 import os
 import re
 
+import pytest
+
 from support.daemon import PATIENCE, wait_for
 
 
@@ -90,6 +92,18 @@ def test_defaults_are_bounded(daemon):
     daemon.cli.ok("create", "--name", "l10", "busybox", "true")
     config = daemon.inspect("l10")["HostConfig"]["LogConfig"]
     assert config["Type"] == "json-file"
+
+
+@pytest.mark.lighter_only
+def test_default_bound_of_20_megabytes(daemon):
+    """A container that prints for years does not fill the disk: 5 files of 20 MB."""
+    daemon.cli.ok("run", "--name", "lbig", "busybox", "sh", "-c",
+                  "head -c 24000000 /dev/zero | tr '\\0' x | fold -w 4000", timeout=PATIENCE)
+    path = daemon.inspect("lbig")["LogPath"]
+    directory = os.path.dirname(path)
+    sizes = sorted(os.path.getsize(f"{directory}/{f}") for f in os.listdir(directory) if "-json.log" in f)
+    assert len(sizes) == 2 and sizes[1] <= (20 << 20) + 20_000, sizes
+    assert len(daemon.cli.ok("logs", "--tail", "1", "lbig")) == 4000
 
 
 def test_none_driver(cli):

@@ -3,6 +3,7 @@
 
 import json
 import os
+import shutil
 import signal
 import sqlite3
 import time
@@ -10,7 +11,8 @@ import time
 import pytest
 
 from support.api import read_frames
-from support.daemon import PATIENCE, Daemon, run, wait_for
+from support.daemon import BUILD, PATIENCE, Daemon, run, wait_for
+from support.images import busybox_rootfs
 from support.terminal import Terminal
 
 pytestmark = pytest.mark.lighter_only
@@ -87,6 +89,9 @@ def test_terminal_stays_attached(daemon):
     cli = daemon.cli
     with Terminal(cli.argv("run", "-it", "--name", "term", "busybox", "sh"), cli.env) as t:
         t.expect("# ")
+        wait_for(lambda: daemon.state("term")["Running"], what="the start")
+        t.type("echo zero=$((0))\n")
+        t.expect("zero=0")
         daemon.kill9()
         t.type("echo alive=$((6*7))\n")
         t.expect("alive=42")
@@ -99,6 +104,140 @@ def test_terminal_stays_attached(daemon):
         t.expect("\n31 92\r\n")
         cli.ok("kill", "term")
         t.wait()
+
+
+def test_docker_run_keeps_its_terminal(daemon, docker):
+    """docker waits for the exit code on a connection that dies; the terminal is the container's own."""
+    with Terminal(docker.argv("run", "-it", "--name", "dterm", "busybox", "sh"), docker.env) as t:
+        t.expect("# ")
+        wait_for(lambda: daemon.state("dterm")["Running"], what="the start")
+        t.type("echo zero=$((0))\n")
+        t.expect("zero=0")
+        daemon.kill9()
+        t.type("echo alive=$((6*7))\n")
+        t.expect("alive=42")
+        daemon.start()
+        t.type("echo again=$((5*5))\n")
+        t.expect("again=25")
+        t.type("exit 9\n")
+        t.wait()
+    assert daemon.wait_status("dterm")["ExitCode"] == 9
+
+
+def test_exec_keeps_its_terminal(daemon, cli):
+    cli.ok("run", "-d", "--name", "xt", "busybox", "sleep", "600")
+    with Terminal(cli.argv("exec", "-it", "xt", "sh"), cli.env) as t:
+        t.expect("# ")
+        t.type("echo zero=$((0))\n")
+        t.expect("zero=0")
+        daemon.kill9()
+        t.type("echo alive=$((6*7))\n")
+        t.expect("alive=42")
+        daemon.start()
+        t.type("echo again=$((5*5))\n")
+        t.expect("again=25")
+        t.type("exit 6\n")
+        assert t.wait() == 6
+    assert daemon.state("xt")["Running"]
+
+
+def test_attach_by_docker_goes_on(daemon, cli):
+    cli.ok("run", "-dit", "--name", "da", "busybox", "sh")
+    with Terminal(cli.argv("attach", "da"), cli.env) as t:
+        t.type("echo one=$((1))\n")
+        t.expect("one=1")
+        daemon.kill9()
+        t.type("echo two=$((2))\n")
+        t.expect("two=2")
+        daemon.start()
+        t.type("exit 8\n")
+        t.wait()
+    assert daemon.wait_status("da")["ExitCode"] == 8
+
+
+def test_logs_follow(daemon, cli):
+    """The follower's connection ends with the daemon; the next one gets every line to the end."""
+    cli.ok("run", "-d", "--name", "lf", "busybox", "sh", "-c",
+           "echo 1; until [ -e /go ]; do usleep 20000; done; echo 2; until [ -e /end ]; do usleep 20000; done; "
+           "echo 3; exit 4")
+    follower = cli.popen("logs", "-f", "lf")
+    assert follower.stdout.readline() == b"1\n"
+    daemon.kill9()
+    follower.communicate(timeout=PATIENCE)
+    daemon.start()
+    follower = cli.popen("logs", "-f", "lf")
+    assert follower.stdout.readline() == b"1\n"
+    cli.ok("exec", "lf", "touch", "/go")
+    assert follower.stdout.readline() == b"2\n"
+    cli.ok("exec", "lf", "touch", "/end")
+    assert follower.communicate(timeout=PATIENCE)[0] == b"3\n"
+    assert daemon.wait_status("lf")["ExitCode"] == 4
+
+
+def test_events_end_and_go_on(daemon, cli):
+    watcher = cli.popen("events")
+    cli.ok("run", "-d", "--name", "ee", "busybox", "sleep", "600")
+    assert b"ee" in watcher.stdout.readline()
+    daemon.kill9()
+    watcher.communicate(timeout=PATIENCE)
+    since = int(time.time()) - 1
+    daemon.start()
+    watcher = cli.popen("events", "--since", since, "--filter", "container=ee", "--format", "{{.Action}}")
+    cli.ok("kill", "ee")
+    actions = []
+    while "die" not in actions:
+        actions.append(watcher.stdout.readline().decode().strip())
+        assert actions[-1], actions
+
+
+def test_exit_codes_of_many(daemon):
+    """Some end before, some while no daemon runs, some after; each code is its own."""
+    for i in range(12):
+        daemon.cli.ok("run", "-d", "--name", f"many{i}", "busybox", "sh", "-c",
+                      f"until [ -e /dev/shm/go ]; do usleep 20000; done; exit {i + 1}")
+    pids = [daemon.container_pid(f"many{i}") for i in range(12)]
+    for i in range(4):
+        daemon.cli.ok("exec", f"many{i}", "touch", "/dev/shm/go")
+    roots = [f"/proc/{pid}/root/dev/shm/go" for pid in pids]
+    daemon.kill9()
+    for i in range(4, 8):
+        open(roots[i], "w", encoding="utf-8").close()
+    wait_for(lambda: all(gone(pid) for pid in pids[:8]), what="eight ends")
+    daemon.start()
+    for i in range(8, 12):
+        daemon.cli.ok("exec", f"many{i}", "touch", "/dev/shm/go")
+    for i in range(12):
+        assert daemon.wait_status(f"many{i}")["ExitCode"] == i + 1
+        assert daemon.cli.ok("wait", f"many{i}") == str(i + 1)
+
+
+def test_upgrade(tmp_path):
+    """Containers of an old daemon, whose programs are gone from the disk, under a new one."""
+    old = tmp_path / "old"
+    old.mkdir()
+    for name in ("lighterd", "lighter-shim", "lighter-init"):
+        shutil.copy2(BUILD / name, old / name)
+    d = Daemon(program=old / "lighterd")
+    try:
+        d.start()
+        d.cli.ok("import", "-c", "ENV PATH=/bin", "-", "busybox:latest", stdin=busybox_rootfs())
+        d.cli.ok("run", "-d", "--name", "old", "busybox", "sh", "-c",
+                 "echo before; trap 'echo after; exit 12' TERM; while :; do sleep 0.05; done")
+        d.wait_log("old", "before")
+        pid, shim = d.container_pid("old"), d.shim_pid("old")
+        assert d.stop() == 0
+        shutil.rmtree(old)
+        d.program = None
+        d.start()
+        assert (d.container_pid("old"), d.shim_pid("old")) == (pid, shim)
+        assert d.cli.ok("exec", "old", "echo", "x") == "x"
+        d.cli.ok("stop", "-t", str(PATIENCE), "old")
+        assert d.state("old")["ExitCode"] == 12
+        assert d.cli.ok("logs", "old") == "before\nafter"
+        assert d.cli.ok("start", "old") == "old"
+        d.close()
+    finally:
+        d.destroy()
 
 
 def test_attached_stream_survives(daemon):

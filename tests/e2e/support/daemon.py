@@ -110,7 +110,9 @@ class Daemon:
     def __init__(self, args=(), config=None, name="e2e", base=None, program=None):
         self.program = program
         self.base = pathlib.Path(tempfile.mkdtemp(prefix=f"lighter-{name}-", dir=base))
-        self.exec_base = pathlib.Path(tempfile.mkdtemp(prefix="lighter-x-", dir="/run"))
+        # Named alike, so that what a killed test run has left can be found by any of its parts.
+        self.exec_base = pathlib.Path("/run") / f"lighter-x-{self.base.name[-8:]}"
+        self.exec_base.mkdir(mode=0o711)
         self.data = self.base / "data"
         self.exec = self.exec_base / "exec"
         self.socket = self.exec_base / "l.sock"
@@ -119,7 +121,7 @@ class Daemon:
         self.config = self.base / "daemon.json"
         self.config.write_text(json.dumps(config or {}))
         self.args = list(args)
-        self.netns = f"lighter-{os.getpid()}-{self.base.name[-6:]}"
+        self.netns = f"lighter-{os.getpid()}-{self.base.name[-8:]}"
         self.process = None
         run(["ip", "netns", "add", self.netns], check=True)
         self.in_netns("ip", "link", "set", "lo", "up")
