@@ -5,6 +5,8 @@
 #include <sys/stat.h>
 
 #include "base/alloc.h"
+#include "base/fdutil.h"
+#include "base/limits.h"
 #include "base/log.h"
 #include "base/path.h"
 #include "base/timeutil.h"
@@ -49,6 +51,19 @@ static void *net_main(void *arg)
     return NULL;
 }
 
+int container_proc_open(const char *id, pid_t pid, const char *name, int flags)
+{
+    _cleanup_free_ char *path = xasprintf("/proc/%d/%s", pid, name), *text = NULL;
+    _cleanup_free_ char *groups = xasprintf("/proc/%d/cgroup", pid);
+    _cleanup_close_ int fd = open(path, flags | O_CLOEXEC);
+
+    if (fd < 0)
+        return -errno;
+    if (read_file_at(AT_FDCWD, groups, 64 * KIB, &text, NULL) < 0 || !strstr(text, id))
+        return -ESRCH;
+    return TAKE_FD(fd);
+}
+
 /* The view of a running container that a mode names ("container:<id>"). */
 static int joined(struct engine *e, const char *mode, const char *what, struct container_view **ret,
                   struct err *err)
@@ -76,14 +91,13 @@ static int start_network(struct start *s, struct err *err)
     if (str_after(mode, "container:")) {
         _cleanup_(container_view_unrefp)
         struct container_view *v = NULL;
-        char path[64];
 
         if ((r = joined(s->e, mode, "network", &v, err)) < 0)
             return r;
-        (void)snprintf(path, sizeof(path), "/proc/%d/ns/net", v->state.pid);
-        s->netns_fd = open(path, O_RDONLY | O_CLOEXEC);
-        if (s->netns_fd < 0)
-            return err_errno(err, errno, "join the network of container %s", v->conf->id);
+        r = container_proc_open(v->conf->id, v->state.pid, "ns/net", O_RDONLY);
+        if (r < 0)
+            return err_errno(err, r, "join the network of container %s", v->conf->id);
+        s->netns_fd = r;
         return 0;
     }
     r = net_mode_resolve(mode, &s->network, err);
