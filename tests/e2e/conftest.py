@@ -8,6 +8,7 @@ import signal
 import pytest
 
 from support import api as raw_api
+from support import sweep
 from support.daemon import DAEMON, DOCKER_CLIS, ENGINE, Daemon, end_clients
 from support.images import busybox_rootfs
 from support.ledger import Ledger
@@ -32,6 +33,7 @@ def pytest_sessionstart(session):
         pytest.exit("nsenter (util-linux) is needed", 2)
     if not DAEMON.exists():
         pytest.exit(f"{DAEMON} is not there: make build, or E2E_DOCKERD", 2)
+    sweep.remove_remains()
 
 
 def pytest_collection_modifyitems(items):

@@ -8,7 +8,6 @@ is what Docker does. E2E_DOCKERD names its program; containerd and runc are look
 import json
 import os
 import pathlib
-import shutil
 import signal
 import subprocess
 import tempfile
@@ -205,12 +204,7 @@ class Daemon:
         """Leaves nothing, whatever state the daemon and its containers are in."""
         if self.running():
             self.kill9()
-        sweep.end_processes(self)
-        sweep.remove_cgroups(self)
-        sweep.unmount(self)
-        run(["ip", "netns", "del", self.netns])
-        shutil.rmtree(self.exec_base, ignore_errors=True)
-        shutil.rmtree(self.base, ignore_errors=True)
+        sweep.remove(self)
 
     def remove_containers(self):
         self.note_containers()

@@ -7,8 +7,11 @@ names, its network namespace, and its containers' ids.
 
 import os
 import pathlib
+import re
+import shutil
 import signal
 import subprocess
+import tempfile
 import time
 
 CGROUPS = pathlib.Path("/sys/fs/cgroup")
@@ -116,3 +119,33 @@ def unmount(daemon):
     own = [p for p in points if any(p.startswith(mark + "/") for mark in _marks(daemon))]
     for point in sorted(own, reverse=True):
         subprocess.run(["umount", "-l", point], stderr=subprocess.DEVNULL, check=False)
+
+
+def remove(daemon):
+    end_processes(daemon)
+    remove_cgroups(daemon)
+    unmount(daemon)
+    subprocess.run(["ip", "netns", "del", daemon.netns], stderr=subprocess.DEVNULL, check=False)
+    shutil.rmtree(daemon.exec_base, ignore_errors=True)
+    shutil.rmtree(daemon.base, ignore_errors=True)
+
+
+class Remains:
+    """What a test run that was killed has left of one of its daemons."""
+
+    def __init__(self, netns):
+        part = netns.rpartition("-")[2]
+        self.process = None
+        self.netns = netns
+        self.base = pathlib.Path(tempfile.gettempdir()) / f"lighter-e2e-{part}"
+        self.exec_base = pathlib.Path(f"/run/lighter-x-{part}")
+        containers = self.base / "data/containers"
+        self.seen_ids = set(os.listdir(containers)) if containers.is_dir() else set()
+
+
+def remove_remains():
+    """Of runs whose process is gone."""
+    for entry in os.listdir("/run/netns") if os.path.isdir("/run/netns") else []:
+        match = re.fullmatch(r"lighter-(\d+)-[a-z0-9_]{8}", entry)
+        if match and not os.path.exists(f"/proc/{match[1]}"):
+            remove(Remains(entry))
