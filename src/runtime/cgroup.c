@@ -217,12 +217,17 @@ static int make_one(struct cgroup *c, struct cgroup_hierarchy *h, struct err *er
     return r;
 }
 
+static bool not_ours(const struct cgroup *c, int r)
+{
+    return c->delegated && (r == -EACCES || r == -EPERM || r == -EROFS || r == -ENOENT);
+}
+
 int cgroup_make_v2(struct cgroup *c, struct err *err)
 {
     int r = c->v2 ? make_one(c, c->v2, err) : 0;
 
     /* A v2 hierarchy that only stands beside v1 is a convenience: without it all still works. */
-    if (r < 0 && c->n > 1) {
+    if (r < 0 && (c->n > 1 || not_ours(c, r))) {
         err_clear(err);
         return 0;
     }
@@ -236,7 +241,7 @@ int cgroup_make_v1(struct cgroup *c, struct err *err)
         if (r == 0)
             continue;
         /* A hierarchy that limits nothing may be out of reach (named ones, read-only mounts). */
-        if (r == -EROFS || c->h[i].controllers == 0) {
+        if (r == -EROFS || c->h[i].controllers == 0 || not_ours(c, r)) {
             err_clear(err);
             continue;
         }
@@ -287,8 +292,14 @@ int cgroup_apply(struct cgroup *c, const struct oci_resources *res, bool with_de
         if (h->dir_fd < 0)
             continue;
         r = h->ops->apply(h, res, err);
-        if (r == 0 && with_devices && (h->controllers & CGROUP_DEVICES))
+        if (r == 0 && with_devices && (h->controllers & CGROUP_DEVICES)) {
             r = h->ops->apply_devices(h, res, err);
+            /* Nothing is lost: without power over this machine no device node can be made. */
+            if (not_ours(c, r)) {
+                err_clear(err);
+                r = 0;
+            }
+        }
     }
     return r;
 }
@@ -300,6 +311,13 @@ int cgroup_attach(struct cgroup *c, pid_t pid, bool in_v2, struct err *err)
         if (h->dir_fd < 0 || (h->ops->v2 && in_v2))
             continue;
         int r = cgroup_write_i64(h, "cgroup.procs", (int64_t)pid, err);
+        if (r < 0 && not_ours(c, r)) {
+            err_clear(err);
+            h->dir_fd = close_fd(h->dir_fd);
+            if (h->created)
+                (void)unlinkat(h->root_fd, c->path + 1, AT_REMOVEDIR);
+            continue;
+        }
         if (r < 0) {
             err_wrap(err, "join cgroup %s%s", h->mountpoint, c->path);
             return r;
@@ -535,7 +553,7 @@ int cgroup_remove(struct cgroup *c, struct err *err)
         }
         if (h->dir_fd >= 0)
             h->dir_fd = close_fd(h->dir_fd);
-        if (r < 0 && r != -EROFS && result == 0)
+        if (r < 0 && r != -EROFS && r != -EACCES && result == 0)
             result = err_errno(err, r, "remove cgroup %s%s", h->mountpoint, c->path);
     }
     return result;

@@ -53,6 +53,8 @@ struct cgroup {
     struct cgroup_hierarchy h[CGROUP_HIERARCHIES_MAX];
     size_t n;
     struct cgroup_hierarchy *v2; /* within h, or NULL */
+    bool delegated; /* hierarchies that were not given to us are done without; limits that they
+                       would have to set are still refused */
 };
 
 /* One hierarchy's version. Errors name file and value. */

@@ -117,7 +117,16 @@ int runtime_update(struct runtime_container *c, const struct oci_resources *res,
 
 int runtime_pids(struct runtime_container *c, pid_t **ret, size_t *ret_n, struct err *err)
 {
-    return cgroup_pids(c->cgroup, ret, ret_n, err);
+    int r = cgroup_pids(c->cgroup, ret, ret_n, err);
+
+    /* An ordinary user's container may have no cgroup: then only its init is known. */
+    if (r == 0 && *ret_n == 0 && c->pid > 0) {
+        free(*ret);
+        *ret = XNEW(pid_t);
+        (*ret)[0] = c->pid;
+        *ret_n = 1;
+    }
+    return r;
 }
 
 int runtime_pause(struct runtime_container *c, struct err *err)

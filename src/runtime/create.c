@@ -36,6 +36,7 @@ struct creation {
     int listener_sock;
     int *idmap_fds; /* owned; n_mounts of them, or NULL */
     bool in_v2;
+    bool ordinary; /* without power over this machine: an ordinary user, or in a user namespace */
 };
 
 static struct runtime_container *container_new(const char *id, const struct oci_spec *spec)
@@ -90,6 +91,8 @@ static int check(const struct runtime_create_params *p, struct creation *k, stru
         return err_set(err, ERR_INVALID, "process property must not be empty");
     if (str_empty(spec->root_path) && p->rootfs_fd < 0 && !spec->ns[OCI_NS_MOUNT].path)
         return err_set(err, ERR_INVALID, "field \"root.path\" must not be empty");
+    if (geteuid() != 0 && !spec->ns[OCI_NS_USER].set)
+        return err_set(err, ERR_FORBIDDEN, "an ordinary user's container needs a user namespace");
     if (json_object_size(spec->net_devices) > 0 && !net_own)
         return err_set(err, ERR_INVALID, "linux.netDevices needs a network namespace");
     if (spec->intel_rdt && access("/sys/fs/resctrl/schemata", F_OK) < 0)
@@ -168,7 +171,7 @@ static int spawn(struct creation *k, struct err *err)
             .null_fd = -1,
             .console_fd = -1,
             .listener_sock = k->listener_sock,
-            .in_userns = k->plan.any_user,
+            .in_userns = k->plan.any_user || k->ordinary,
             .in_v2 = k->in_v2,
             .seccomp_flags = c->seccomp_flags,
         };
@@ -212,10 +215,13 @@ static int serve_child(struct creation *k, struct err *err)
     }
     if (json_object_size(spec->net_devices) > 0 && (r = move_devices(k, err)) < 0)
         return r;
-    if ((r = cgroup_make_v1(c->cgroup, err)) < 0 ||
-        (r = cgroup_apply(c->cgroup, &spec->resources, true, err)) < 0)
+    if ((r = cgroup_make_v1(c->cgroup, err)) < 0)
         return r;
-    if (k->plan.any_user && (r = cgroup_attach(c->cgroup, c->pid, k->in_v2, err)) < 0)
+    /* Before the limits, which are refused where this fails. */
+    if ((k->plan.any_user || k->ordinary) &&
+        (r = cgroup_attach(c->cgroup, c->pid, k->in_v2, err)) < 0)
+        return r;
+    if ((r = cgroup_apply(c->cgroup, &spec->resources, true, err)) < 0)
         return r;
     (void)sync_send(c->sync_fd, SYNC_CGROUP, (uint32_t)c->pid, -1);
     if (c->seccomp_fd >= 0 || !spec->seccomp)
@@ -282,6 +288,13 @@ static int await_ready(struct creation *k, struct err *err)
     }
 }
 
+static int prepare_cgroup(struct creation *k, struct err *err)
+{
+    k->ordinary = geteuid() != 0 || !idmap_is_initial(k->proc_fd);
+    k->c->cgroup->delegated = k->ordinary;
+    return cgroup_make_v2(k->c->cgroup, err);
+}
+
 static int create(struct creation *k, struct err *err)
 {
     const struct runtime_create_params *p = k->params;
@@ -294,7 +307,7 @@ static int create(struct creation *k, struct err *err)
     if ((r = check(p, k, err)) < 0 || (r = ns_plan_init(&k->plan, p->spec, p->netns_fd, err)) < 0 ||
         (r = open_idmaps(k, p->spec, err)) < 0 ||
         (r = cgroup_new(p->spec->cgroups_path, p->id, &c->cgroup, err)) < 0 ||
-        (r = cgroup_make_v2(c->cgroup, err)) < 0 || (r = sync_pair(k->sync, err)) < 0 ||
+        (r = prepare_cgroup(k, err)) < 0 || (r = sync_pair(k->sync, err)) < 0 ||
         (r = spawn(k, err)) < 0)
         return r;
     c->sync_fd = TAKE_FD(k->sync[0]);

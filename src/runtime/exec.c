@@ -37,6 +37,7 @@ struct exec {
     int listener_sock;
     int ns_fd[OCI_NS_MAX]; /* where setns() takes no pidfd, or to compare; -1 */
     bool in_v2;
+    bool in_userns; /* born in the container's user namespace */
 };
 
 /* Which namespaces differ from ours. A pidfd joins all of them in one call, but entering the user
@@ -67,14 +68,14 @@ static int join(const struct exec *x, struct err *err)
                                              OCI_NS_UTS,  OCI_NS_NETWORK, OCI_NS_MOUNT};
     int flags = 0;
 
-    for (size_t i = 0; i < ARRAY_SIZE(order); i++)
+    for (size_t i = x->in_userns; i < ARRAY_SIZE(order); i++)
         if (x->ns_fd[order[i]] >= 0)
             flags |= ns_flag(order[i]);
     if (flags == 0 || (x->c->pidfd >= 0 && setns(x->c->pidfd, flags) == 0))
         return 0;
     if (x->c->pidfd >= 0 && errno != EINVAL && errno != EBADF) /* Linux before 5.8 */
         return err_errno(err, errno, "join the container's namespaces");
-    for (size_t i = 0; i < ARRAY_SIZE(order); i++)
+    for (size_t i = x->in_userns; i < ARRAY_SIZE(order); i++)
         if (x->ns_fd[order[i]] >= 0 && setns(x->ns_fd[order[i]], ns_flag(order[i])) < 0)
             return err_errno(err, errno, "join the container's %s namespace", ns_file(order[i]));
     return 0;
@@ -156,6 +157,15 @@ static pid_t spawn(struct exec *x, int *ret_pidfd, struct err *err)
     int own = -1, cgroup_fd = cgroup->v2 ? cgroup->v2->dir_fd : -1;
     int dumpable = prctl(PR_GET_DUMPABLE, 0, 0, 0, 0);
 
+    if (x->ns_fd[OCI_NS_USER] >= 0 && geteuid() != 0) {
+        /* An ordinary user has power over the other namespaces only from inside this one. */
+        x->in_userns = true;
+        pid_t pid =
+            clone_inside_userns(x->ns_fd[OCI_NS_USER], x->ns_fd[OCI_NS_PID], 0, ret_pidfd, err);
+        if (pid == 0)
+            child_main(x);
+        return pid;
+    }
     if (x->ns_fd[OCI_NS_PID] >= 0) {
         own = ns_enter(OCI_NS_PID, x->ns_fd[OCI_NS_PID], err);
         if (own < 0)

@@ -9,10 +9,41 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/alloc.h"
 #include "base/buf.h"
 #include "base/fdutil.h"
 #include "base/limits.h"
+#include "base/str.h"
 #include "runtime/namespaces.h"
+
+/* An ordinary user gets more ids than the own one from the system's set-uid programs, which know
+ * /etc/subuid. False when there is none, or it refuses. */
+static bool run_helper(const char *program, pid_t pid, const struct oci_id_map *maps, size_t n)
+{
+    _cleanup_strv_ char **args = NULL;
+    int status = 0, pidfd = -1;
+    bool unused;
+
+    strv_push(&args, program);
+    strv_push_take(&args, xasprintf("%d", (int)pid));
+    for (size_t i = 0; i < n; i++) {
+        strv_push_take(&args, xasprintf("%u", maps[i].container_id));
+        strv_push_take(&args, xasprintf("%u", maps[i].host_id));
+        strv_push_take(&args, xasprintf("%u", maps[i].size));
+    }
+    pid_t helper = clone_raw(0, -1, &unused, &pidfd);
+    if (helper == 0) {
+        execvp(program, args);
+        _exit(127);
+    }
+    if (helper < 0)
+        return false;
+    close_fd(pidfd);
+    while (waitpid(helper, &status, 0) < 0)
+        if (errno != EINTR)
+            return false;
+    return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
 
 static int write_map(int proc_fd, pid_t pid, const char *file, const struct oci_id_map *maps,
                      size_t n, struct err *err)
@@ -24,6 +55,9 @@ static int write_map(int proc_fd, pid_t pid, const char *file, const struct oci_
         (void)buf_addf(&text, "%u %u %u\n", maps[i].container_id, maps[i].host_id, maps[i].size);
     (void)snprintf(path, sizeof(path), "%d/%s", (int)pid, file);
     int r = write_kernel_file_at(proc_fd, path, buf_str(&text));
+    if (r == -EPERM &&
+        run_helper(str_eq(file, "uid_map") ? "newuidmap" : "newgidmap", pid, maps, n))
+        return 0;
     return r < 0 ? err_errno(err, r, "write /proc/%s", path) : 0;
 }
 
@@ -43,6 +77,15 @@ static int write_maps(int proc_fd, pid_t pid, const struct oci_id_map *uids, siz
     if ((r = write_map(proc_fd, pid, "gid_map", gids, n_gids, err)) < 0)
         return r;
     return write_map(proc_fd, pid, "uid_map", uids, n_uids, err);
+}
+
+bool idmap_is_initial(int proc_fd)
+{
+    _cleanup_free_ char *text = NULL;
+    unsigned inside, outside, count;
+
+    return read_file_at(proc_fd, "self/uid_map", 4096, &text, NULL) < 0 ||
+           (sscanf(text, "%u %u %u", &inside, &outside, &count) == 3 && count == UINT32_MAX);
 }
 
 int idmap_write(int proc_fd, pid_t pid, const struct oci_spec *spec, struct err *err)

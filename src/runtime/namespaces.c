@@ -172,9 +172,7 @@ static bool joined_by_parent(const struct ns_plan *plan, enum oci_ns_type type)
     return type == OCI_NS_PID || type == OCI_NS_TIME || plan->new_ns[OCI_NS_USER];
 }
 
-/* A joined user namespace cannot be left again, so a go-between enters it and makes the process
- * there, as a child of ours. */
-static pid_t clone_inside_userns(const struct ns_plan *plan, int *ret_pidfd, struct err *err)
+pid_t clone_inside_userns(int user_fd, int pid_fd, uint64_t flags, int *ret_pidfd, struct err *err)
 {
     int pair[2], pidfd, r;
     bool unused;
@@ -185,12 +183,12 @@ static pid_t clone_inside_userns(const struct ns_plan *plan, int *ret_pidfd, str
     pid_t between = clone_raw(0, -1, &unused, &pidfd);
     if (between == 0) {
         struct err e = {0};
-        if (setns(plan->join[OCI_NS_USER], CLONE_NEWUSER) < 0) {
+        if (setns(user_fd, CLONE_NEWUSER) < 0 || (pid_fd >= 0 && setns(pid_fd, CLONE_NEWPID) < 0)) {
             err_errno(&e, errno, "join user namespace");
             (void)sync_send_err(pair[1], &e);
             _exit(1);
         }
-        pid_t pid = clone_raw(plan->clone_flags | CLONE_PARENT, -1, &unused, &pidfd);
+        pid_t pid = clone_raw(flags | CLONE_PARENT, -1, &unused, &pidfd);
         if (pid == 0) {
             close_fd(pair[0]);
             close_fd(pair[1]);
@@ -234,7 +232,8 @@ pid_t ns_clone(const struct ns_plan *plan, int cgroup_fd, bool *ret_in_cgroup, i
     if (r >= 0) {
         *ret_in_cgroup = false;
         if (plan->join[OCI_NS_USER] >= 0)
-            pid = clone_inside_userns(plan, ret_pidfd, err);
+            pid =
+                clone_inside_userns(plan->join[OCI_NS_USER], -1, plan->clone_flags, ret_pidfd, err);
         else
             pid = clone_raw(plan->clone_flags, cgroup_fd, ret_in_cgroup, ret_pidfd);
         if (pid == 0)

@@ -36,6 +36,9 @@ int ns_loopback_up(struct err *err);
 
 /* clone3() with fallbacks to clone(); flags may hold CLONE_PARENT. As fork(). */
 pid_t clone_raw(uint64_t flags, int cgroup_fd, bool *ret_in_cgroup, int *ret_pidfd);
+/* The same in a user namespace, and a pid namespace unless pid_fd is -1: one that is entered cannot
+ * be left again, so a go-between does it and makes the process there, as a child of ours. */
+pid_t clone_inside_userns(int user_fd, int pid_fd, uint64_t flags, int *ret_pidfd, struct err *err);
 /* The CLONE_NEW… flag of a kind of namespace, and its name below /proc/<pid>/ns. */
 int ns_flag(enum oci_ns_type type);
 const char *ns_file(enum oci_ns_type type);

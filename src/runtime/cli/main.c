@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -11,6 +12,7 @@
 #include "base/str.h"
 #include "base/timeutil.h"
 #include "runtime/cli/cli.h"
+#include "runtime/idmap.h"
 
 static const struct {
     const char *name;
@@ -44,7 +46,8 @@ static void usage(FILE *f)
         (void)fprintf(f, "  %-10s %s\n", commands[i].name, commands[i].help);
     (void)fputs("\nOptions:\n"
                 "  --root PATH        where the state of containers is kept (" RUNTIME_DEFAULT_ROOT
-                ")\n"
+                ",\n"
+                "                     or below $XDG_RUNTIME_DIR for an ordinary user)\n"
                 "  --log PATH         append messages to a file\n"
                 "  --log-format FMT   text or json\n"
                 "  --cgroup-manager M cgroupfs, the only one there is\n"
@@ -141,9 +144,24 @@ static int run(struct cli *cli, int argc, char **argv, struct err *err)
     return dispatch(cli, argc - i, argv + i, argv, err);
 }
 
+/* An ordinary user's containers, in a user namespace or not, are kept where that user may write.
+ * Caller frees. */
+static char *default_root(void)
+{
+    const char *dir = getenv("XDG_RUNTIME_DIR");
+
+    if (!str_empty(dir) && geteuid() == 0) {
+        _cleanup_close_ int proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
+        if (proc < 0 || idmap_is_initial(proc))
+            dir = NULL;
+    }
+    return str_empty(dir) ? xstrdup(RUNTIME_DEFAULT_ROOT) : xasprintf("%s/lighter-runtime", dir);
+}
+
 int main(int argc, char **argv)
 {
-    struct cli cli = {.root = RUNTIME_DEFAULT_ROOT};
+    _cleanup_free_ char *root = default_root();
+    struct cli cli = {.root = root};
     struct err err = {0};
 
     /* Descriptors 0 to 2 must be something, or what is opened next would take their place. */
