@@ -71,10 +71,6 @@ int engine_seccomp_filter(struct engine *e, const json_t *host, uint64_t caps, i
  * its pid may be another's by now, if the shim has just reaped it. */
 int container_proc_open(const char *id, pid_t pid, const char *name, int flags);
 
-/* start.c: opens /proc/<pid>/<name>, or fails with -ESRCH when the process is not this container's:
- * its pid may be another's by now, if the shim has just reaped it. */
-int container_proc_open(const char *id, pid_t pid, const char *name, int flags);
-
 /* exits.c */
 /* What follows a container's end; takes the reference. Runs on a thread of its own. */
 void container_exit_spawn(struct container *c, const struct shim_state *state, bool shim_gone);
