@@ -198,7 +198,24 @@ static int top(struct api_request *rq, struct err *err)
     return r;
 }
 
+static int update(struct api_request *rq, struct err *err)
+{
+    _cleanup_json_ json_t *body = NULL;
+    _cleanup_json_ json_t *answer = json_object();
+    json_t *warnings = NULL;
+    int r = api_read_json(rq, true, &body, err);
+
+    if (r == 0)
+        r = engine_container_update(rq->engine, rq->name, body, &warnings, err);
+    if (r < 0)
+        return r;
+    json_set_take(answer, "Warnings", warnings);
+    api_reply_json(rq, 200, answer);
+    return 0;
+}
+
 const struct api_route api_container_routes[] = {
+    {"POST", "/containers/{id}/update", update, 0, 0},
     {"GET", "/containers/json", list, 0, 0},
     {"POST", "/containers/create", create, 0, 0},
     {"GET", "/containers/{id}/json", inspect, 0, 0},

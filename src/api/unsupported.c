@@ -23,7 +23,6 @@ static int no_swarm(struct api_request *rq, struct err *err)
 }
 
 const struct api_route api_unsupported_routes[] = {
-    {"POST", "/containers/{id}/update", unsupported, 0, 0},
     {"GET", "/containers/{id}/attach/ws", unsupported, 0, 0},
     {"POST", "/containers/prune", unsupported, 25, 0},
     {"POST", "/build", unsupported, 0, 0},

@@ -8,6 +8,7 @@
 #include "base/buf.h"
 #include "base/limits.h"
 #include "base/str.h"
+#include "base/thread.h"
 #include "base/timeutil.h"
 
 #define COMMAND_MAX (64 * KIB)
@@ -68,6 +69,7 @@ struct container_conf *container_conf_new(const char *id, int64_t created_nsec,
     struct container_conf *c = XNEW(struct container_conf);
 
     c->refs = 1;
+    (void)pthread_mutex_init(&c->host_lock, NULL);
     (void)snprintf(c->id, sizeof(c->id), "%s", id);
     (void)snprintf(c->image_id, sizeof(c->image_id), "%s", image_id ? image_id : "");
     c->created_nsec = created_nsec;
@@ -76,6 +78,31 @@ struct container_conf *container_conf_new(const char *id, int64_t created_nsec,
     c->mounts_text = json_print(mounts);
     read_conf(c, config, host);
     return c;
+}
+
+void container_conf_update(struct container_conf *c, const json_t *host)
+{
+    const json_t *policy = json_object_get(host, "RestartPolicy");
+    char *text = json_print(host);
+
+    {
+        LOCK_SCOPE(&c->host_lock);
+        free(c->host_text);
+        c->host_text = text;
+    }
+    __atomic_store_n(&c->restart, restart_of(json_str_or(policy, "Name", "no")), __ATOMIC_RELAXED);
+    __atomic_store_n(&c->restart_max, (int)json_i64_or(policy, "MaximumRetryCount", 0),
+                     __ATOMIC_RELAXED);
+}
+
+enum container_restart container_conf_restart(const struct container_conf *c)
+{
+    return __atomic_load_n(&c->restart, __ATOMIC_RELAXED);
+}
+
+int container_conf_restart_max(const struct container_conf *c)
+{
+    return __atomic_load_n(&c->restart_max, __ATOMIC_RELAXED);
 }
 
 struct container_conf *container_conf_ref(struct container_conf *c)
@@ -88,6 +115,7 @@ void container_conf_unref(struct container_conf *c)
 {
     if (!c || __atomic_sub_fetch(&c->refs, 1, __ATOMIC_ACQ_REL) > 0)
         return;
+    (void)pthread_mutex_destroy(&c->host_lock);
     free(c->config_text);
     free(c->host_text);
     free(c->mounts_text);
@@ -115,6 +143,7 @@ json_t *container_conf_config(const struct container_conf *c)
 
 json_t *container_conf_host(const struct container_conf *c)
 {
+    LOCK_SCOPE((pthread_mutex_t *)&c->host_lock);
     return parse_own(c->host_text, false);
 }
 

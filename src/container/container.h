@@ -4,7 +4,8 @@
 /* A container's record and its state machine.
  *
  * Three parts, by who may change them:
- *   struct container_conf   what the user asked for; immutable, counted
+ *   struct container_conf   what the user asked for; counted, and immutable but for the limits and
+ *                           the restart policy, which container_conf_update() may replace
  *   struct container_state  what is going on; changed under the container's lock by the
  *                           container_set_*() transitions below
  *   struct container_view   conf + name + state at one instant; immutable, counted; published at
@@ -29,6 +30,7 @@ enum container_restart { RESTART_NO, RESTART_ON_FAILURE, RESTART_ALWAYS, RESTART
 
 struct container_conf {
     unsigned refs;
+    pthread_mutex_t host_lock; /* of host_text */
     char id[65];
     int64_t created_nsec;
     char image_id[80];
@@ -38,8 +40,8 @@ struct container_conf {
     char *image, *command, *network_mode, *stop_signal;
     json_t *labels; /* ref; object; read only */
     bool tty, open_stdin, stdin_once, auto_remove;
-    int stop_timeout_sec; /* INT_MIN: unset */
-    enum container_restart restart;
+    int stop_timeout_sec;           /* INT_MIN: unset */
+    enum container_restart restart; /* these two: read by the functions below */
     int restart_max;
 };
 
@@ -76,6 +78,10 @@ struct container_conf *container_conf_new(const char *id, int64_t created_nsec,
 struct container_conf *container_conf_ref(struct container_conf *c);
 void container_conf_unref(struct container_conf *c);
 DEFINE_CLEANUP(struct container_conf *, container_conf_unref);
+/* Replaces HostConfig: limits and restart policy may differ, nothing else. */
+void container_conf_update(struct container_conf *c, const json_t *host);
+enum container_restart container_conf_restart(const struct container_conf *c);
+int container_conf_restart_max(const struct container_conf *c);
 /* The parts as JSON again; new references, never NULL. */
 json_t *container_conf_config(const struct container_conf *c);
 json_t *container_conf_host(const struct container_conf *c);
@@ -115,6 +121,7 @@ int container_store_migrate(struct db *db, struct err *err);
 /* Inserts; the row is on disk when it returns. ERR_CONFLICT when the name is taken. */
 int container_store_insert(struct db *db, const struct container_conf *conf, const char *name,
                            struct err *err);
+int container_store_host(struct db *db, const char *id, const json_t *host, struct err *err);
 int container_store_rename(struct db *db, const char *id, const char *name, struct err *err);
 int container_store_delete(struct db *db, const char *id, struct err *err);
 /* Run-time state. */

@@ -44,6 +44,12 @@ int container_request_parse(const json_t *body, const struct container_defaults 
 int container_request_merge(struct container_request *rq, const json_t *image_config,
                             const char *id, json_t *warnings, struct err *err);
 
+/* POST /containers/{id}/update: limits and restart policy of body (an object), put over `host`, are
+ * checked together. *ret_host: the HostConfig that results, a new object. */
+int container_update_parse(const json_t *body, json_t *config, const json_t *host,
+                           const struct container_defaults *defaults, json_t **ret_host,
+                           json_t *warnings, struct err *err);
+
 /* Checks of values (verify.c); called by container_request_parse(). */
 int container_verify(json_t *config, json_t *host, const struct container_defaults *defaults,
                      json_t *warnings, struct err *err);

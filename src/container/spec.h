@@ -46,6 +46,9 @@ int container_spec_caps(const struct container_spec_params *p, uint64_t *ret, st
 /* The container's control group, as linux.cgroupsPath has it; caller frees. */
 char *container_cgroup_path(const json_t *host, const char *default_parent, const char *id);
 
+/* Adds the limits of a HostConfig to an OCI resources object. */
+int container_spec_resources(const json_t *host, json_t *resources, struct err *err);
+
 /* Fixed parts; new arrays. */
 json_t *container_default_masked_paths(void);
 json_t *container_default_readonly_paths(void);

@@ -338,11 +338,24 @@ char *container_cgroup_path(const json_t *host, const char *default_parent, cons
     return xasprintf("%s%s/%s", parent[0] == '/' ? "" : "/", parent, id);
 }
 
+int container_spec_resources(const json_t *host, json_t *resources, struct err *err)
+{
+    int64_t pids = json_i64_or(host, "PidsLimit", 0);
+    int r = make_block_io(host, resources, err);
+
+    if (r < 0)
+        return r;
+    make_memory(host, resources);
+    make_cpu(host, resources);
+    if (pids != 0)
+        json_set_take(resources, "pids", json_pack("{s:I}", "limit", (json_int_t)pids));
+    return 0;
+}
+
 int container_spec_linux(const struct container_spec_params *p, json_t **ret, struct err *err)
 {
     _cleanup_json_ json_t *o = json_object(), *resources = json_object();
     _cleanup_free_ char *cgroup = container_cgroup_path(p->host, p->cgroup_parent, p->id);
-    int64_t pids = json_i64_or(p->host, "PidsLimit", 0);
     json_t *v;
     int r;
 
@@ -352,12 +365,8 @@ int container_spec_linux(const struct container_spec_params *p, json_t **ret, st
     make_namespaces(p, o);
     make_sysctls(p, o);
     if ((r = make_devices(p, o, resources, err)) < 0 ||
-        (r = make_block_io(p->host, resources, err)) < 0)
+        (r = container_spec_resources(p->host, resources, err)) < 0)
         return r;
-    make_memory(p->host, resources);
-    make_cpu(p->host, resources);
-    if (pids > 0)
-        json_set_take(resources, "pids", json_pack("{s:I}", "limit", (json_int_t)pids));
     (void)json_object_set(o, "resources", resources);
     v = json_object_get(p->host, "MaskedPaths");
     if (json_array_size(v) > 0)

@@ -104,12 +104,13 @@ bool container_should_restart(const struct container_conf *c, const struct conta
 {
     if (s->manually_stopped || s->removing)
         return false;
-    switch (c->restart) {
+    switch (container_conf_restart(c)) {
     case RESTART_ALWAYS:
     case RESTART_UNLESS_STOPPED:
         return true;
     case RESTART_ON_FAILURE:
-        return exit_code != 0 && (c->restart_max == 0 || s->restart_count < c->restart_max);
+        return exit_code != 0 && (container_conf_restart_max(c) == 0 ||
+                                  s->restart_count < container_conf_restart_max(c));
     case RESTART_NO:
     default:
         return false;

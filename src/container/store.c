@@ -33,6 +33,13 @@ int container_store_insert(struct db *db, const struct container_conf *conf, con
                   conf->host_text, conf->mounts_text);
 }
 
+int container_store_host(struct db *db, const char *id, const json_t *host, struct err *err)
+{
+    _cleanup_free_ char *text = json_print(host);
+
+    return db_run(db, err, "UPDATE container_record SET host = ? WHERE id = ?", "ss", text, id);
+}
+
 int container_store_rename(struct db *db, const char *id, const char *name, struct err *err)
 {
     return db_run(db, err, "UPDATE container_record SET name = ? WHERE id = ?", "ss", name, id);

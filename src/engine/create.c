@@ -284,7 +284,7 @@ static int store(struct creation *cr, struct err *err)
     return r;
 }
 
-static void fill_defaults(struct engine *e, struct container_defaults *d)
+void engine_container_defaults(struct engine *e, struct container_defaults *d)
 {
     *d = (struct container_defaults){
         .log_driver = e->log_driver,
@@ -311,7 +311,7 @@ static int prepare(struct creation *cr, const char *name, const json_t *body, co
 
     {
         LOCK_SCOPE(&cr->e->settings_lock);
-        fill_defaults(cr->e, &defaults);
+        engine_container_defaults(cr->e, &defaults);
         r = container_request_parse(body, &defaults, &cr->rq, cr->warnings, err);
     }
     if (r < 0)

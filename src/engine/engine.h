@@ -139,9 +139,13 @@ int engine_container_changes(struct engine *e, const char *ref, json_t **ret, st
 /* Samples as JSON lines, one a second with `stream`. Without it a single one, which has waited for
  * a second to compare with, unless one_shot. gone_fd: see struct sink. */
 int engine_container_stats(struct engine *e, const char *ref, bool stream, bool one_shot,
-                           int gone_fd,
-                           int (*begin)(void *ctx, struct sink *ret, struct err *err), void *ctx,
-                           struct err *err);
+                           int gone_fd, int (*begin)(void *ctx, struct sink *ret, struct err *err),
+                           void *ctx, struct err *err);
+
+/* body: limits and RestartPolicy; what it does not name stays. *ret_warnings: array, or JSON null.
+ */
+int engine_container_update(struct engine *e, const char *ref, const json_t *body,
+                            json_t **ret_warnings, struct err *err);
 
 /* --- exec --- */
 /* body: ExecConfig. */

@@ -43,6 +43,9 @@ void engine_store_state(struct container *c);
 int engine_writer_start(struct engine *e, struct err *err);
 void engine_writer_stop(struct engine *e);
 
+/* create.c: what the daemon fills in where a request is silent; settings_lock is held. */
+void engine_container_defaults(struct engine *e, struct container_defaults *d);
+
 /* start.c. container_start_locked(): op is held. */
 int container_start_locked(struct engine *e, struct container *c, struct err *err);
 int container_spec_params(struct engine *e, struct container *c, const json_t *config,

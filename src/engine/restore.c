@@ -127,14 +127,15 @@ static bool wants_start(const struct container *c)
 
     if (s->running || s->started_nsec == 0)
         return false;
-    switch (c->conf->restart) {
+    switch (container_conf_restart(c->conf)) {
     case RESTART_ALWAYS:
         return true;
     case RESTART_UNLESS_STOPPED:
         return !s->manually_stopped;
     case RESTART_ON_FAILURE:
         return !s->manually_stopped && s->exit_code != 0 &&
-               (c->conf->restart_max == 0 || s->restart_count < c->conf->restart_max);
+               (container_conf_restart_max(c->conf) == 0 ||
+                s->restart_count < container_conf_restart_max(c->conf));
     case RESTART_NO:
     default:
         return false;

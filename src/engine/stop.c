@@ -48,7 +48,7 @@ static void note_manual_stop(struct container *c)
 
     {
         LOCK_SCOPE(&c->lock);
-        store = !c->state.manually_stopped && c->conf->restart != RESTART_NO;
+        store = !c->state.manually_stopped && container_conf_restart(c->conf) != RESTART_NO;
         c->state.manually_stopped = true;
         c->restart_generation++;
     }

@@ -177,6 +177,20 @@ static int do_pause(struct server *s, bool pause, struct err *err)
     return r;
 }
 
+static int do_update(struct server *s, const struct request *r, struct err *err)
+{
+    struct oci_resources res;
+
+    if (s->phase != PHASE_RUNNING)
+        return err_set(err, ERR_CONFLICT, "container %s is not running", s->id);
+    int ret = oci_resources_parse(r->resources, &res, err);
+    if (ret < 0)
+        return ret;
+    ret = runtime_update(s->container, &res, err);
+    oci_resources_done(&res);
+    return ret;
+}
+
 static int do_exec(struct server *s, struct request *r, struct shim_out *answer, struct err *err)
 {
     struct exec *e;
@@ -226,6 +240,8 @@ static int do_request(struct server *s, struct request *r, struct shim_out *answ
     case REQUEST_PAUSE:
     case REQUEST_RESUME:
         return do_pause(s, r->type == REQUEST_PAUSE, err);
+    case REQUEST_UPDATE:
+        return do_update(s, r, err);
     case REQUEST_STATE:
         event_fill_state(s, answer->body);
         return 0;

@@ -18,7 +18,8 @@ static const struct {
     {"create", REQUEST_CREATE}, {"start", REQUEST_START},           {"attach", REQUEST_ATTACH},
     {"exec", REQUEST_EXEC},     {"exec-state", REQUEST_EXEC_STATE}, {"resize", REQUEST_RESIZE},
     {"kill", REQUEST_KILL},     {"pause", REQUEST_PAUSE},           {"resume", REQUEST_RESUME},
-    {"state", REQUEST_STATE},   {"subscribe", REQUEST_SUBSCRIBE},   {"abort", REQUEST_ABORT}};
+    {"state", REQUEST_STATE},   {"subscribe", REQUEST_SUBSCRIBE},   {"abort", REQUEST_ABORT},
+    {"update", REQUEST_UPDATE}};
 
 void request_done(struct request *r)
 {
@@ -206,6 +207,10 @@ int request_parse(struct shim_msg *msg, struct request *ret, struct err *err)
         return parse_exec_id(msg->body, ret, false, err);
     case REQUEST_KILL:
         return parse_kill(msg->body, ret, err);
+    case REQUEST_UPDATE:
+        if (json_get_object(msg->body, NULL, "resources", &ret->resources, err) < 0)
+            return -EINVAL;
+        return ret->resources ? 0 : err_set(err, ERR_INVALID, "update without resources");
     case REQUEST_START:
     case REQUEST_PAUSE:
     case REQUEST_RESUME:

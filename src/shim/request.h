@@ -19,6 +19,7 @@ enum request_type {
     REQUEST_STATE,
     REQUEST_SUBSCRIBE,
     REQUEST_ABORT,
+    REQUEST_UPDATE,
 };
 
 struct request_stream {
@@ -44,7 +45,8 @@ struct request {
     int64_t abandon_nsec;
     /* create, exec */
     bool tty, open_stdin;
-    json_t *process; /* borrowed; exec */
+    json_t *process;   /* borrowed; exec */
+    json_t *resources; /* borrowed; update: OCI linux.resources */
     /* exec, exec-state, resize: NULL in a resize of the container itself */
     const char *exec_id;
     uint16_t rows, cols;

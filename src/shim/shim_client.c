@@ -303,6 +303,15 @@ int shim_pause(struct shim *s, struct err *err)
     return simple_request(s, &o, err);
 }
 
+int shim_update(struct shim *s, json_t *resources, struct err *err)
+{
+    struct shim_out o;
+
+    shim_out_init(&o, "update");
+    json_set_take(o.body, "resources", json_incref(resources));
+    return simple_request(s, &o, err);
+}
+
 int shim_resume(struct shim *s, struct err *err)
 {
     struct shim_out o;

@@ -16,6 +16,7 @@
 
 #include "base/err.h"
 #include "base/macros.h"
+#include "json/json.h"
 
 /* Log driver settings; the shim writes the logs itself. */
 struct shim_log {
@@ -99,6 +100,9 @@ int shim_resize(struct shim *s, const char *exec_id, uint16_t rows, uint16_t col
 int shim_kill(struct shim *s, int signo, struct err *err);
 int shim_pause(struct shim *s, struct err *err);
 int shim_resume(struct shim *s, struct err *err);
+/* Changes the limits of the running container; resources as in OCI's linux.resources, what it does
+ * not name stays. ERR_UNSUPPORTED: a shim of an older version. */
+int shim_update(struct shim *s, json_t *resources, struct err *err);
 
 /* What a shim knows; also the first thing a subscriber gets. */
 struct shim_state {

@@ -46,7 +46,7 @@ def test_it_stays_after_restarts(daemon, box):
     daemon.cli.ok("update", "-m", "80m", "--restart", "on-failure:4", box)
     daemon.cli.ok("restart", "-t", "0", box)
     assert limit(daemon, box, "memory", "memory.limit_in_bytes", "memory.max") == str(80 << 20)
-    daemon.kill()
+    daemon.kill9()
     daemon.start()
     host = daemon.inspect(box)["HostConfig"]
     assert host["Memory"] == 80 << 20
