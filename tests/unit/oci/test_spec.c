@@ -182,10 +182,76 @@ static void test_refused_rest(void **state)
     assert_refused("", "'hostname':'h'", "UTS namespace");
     assert_true(parse("{'root':{}}", &spec, &err) < 0);
     assert_true(parse("{'ociVersion':'2.0','root':{}}", &spec, &err) < 0);
-    assert_true(parse("{'ociVersion':'1.0'}", &spec, &err) < 0);
     assert_true(parse("[]", &spec, &err) < 0);
     assert_true(parse("", &spec, &err) < 0);
     assert_null(spec);
+}
+
+/* What the runtime-spec's schema takes and refuses. */
+static void test_schema(void **state)
+{
+    static const char *const good[] = {
+        "{'ociVersion':'1.0.0'}",
+        "{'ociVersion':'1.3.0','process':{'cwd':'/','args':['sh']},'root':{'path':'rootfs'}}",
+        "{'ociVersion':'1.0.0','root':{'path':'r'},'linux':{'netDevices':{'eth0':{'name':'n0'},"
+        "'ens4':{}}}}",
+        "{'ociVersion':'1.0.0','root':{'path':'r'},'linux':{'resources':{'rdma':{'mlx5_1':"
+        "{'hcaHandles':3,'hcaObjects':10000},'rxe3':{'hcaObjects':10000}}}}}",
+        "{'ociVersion':'1.0.0','linux':{'resources':{'hugepageLimits':[{'pageSize':'2MB',"
+        "'limit':18446744073709551615}]}}}",
+    };
+    static const char *const bad[][2] = {
+        {"'linux':{'netDevices':{'eth0':{'name':23}}}", "linux.netDevices.eth0.name"},
+        {"'linux':{'netDevices':{'a/b':{}}}", "linux.netDevices.a/b"},
+        {"'linux':{'resources':{'rdma':{'m':{'hcaHandles':'x'}}}}", "rdma.m.hcaHandles"},
+        {"'linux':{'resources':{'hugepageLimits':[{'limit':1,'pageSize':'64kB'}]}}", "64kB"},
+        {"'linux':{'resources':{'blockIO':{'weightDevice':[{'major':8}]}}}", "weightDevice.minor"},
+        {"'linux':{'intelRdt':{'closID':'..'}}", "closID"},
+        {"'linux':{'memoryPolicy':{'mode':'MPOL_X'}}", "MPOL_X"},
+        {"'linux':{'memoryPolicy':{'mode':'MPOL_BIND','nodes':'4096'}}", "nodes"},
+    };
+    struct err err = {0};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(good); i++) {
+        struct oci_spec *spec = NULL;
+        if (parse(good[i], &spec, &err) < 0)
+            fail_msg("%s: %s", good[i], err.message);
+        oci_spec_free(spec);
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
+        assert_refused("", bad[i][0], bad[i][1]);
+}
+
+static void test_sched(void **state)
+{
+    _cleanup_(oci_spec_freep)
+    struct oci_spec *spec = NULL;
+    struct err err = {0};
+
+    (void)state;
+    assert_int_equal(
+        parse_with("'scheduler':{'policy':'SCHED_DEADLINE','runtime':1,'deadline':2,'period':3,"
+                   "'flags':['SCHED_FLAG_RESET_ON_FORK']},'ioPriority':{'class':'IOPRIO_CLASS_RT',"
+                   "'priority':1},'execCPUAffinity':{'initial':'0-1, 65','final':'3'}",
+                   "'linux':{'memoryPolicy':{'mode':'MPOL_INTERLEAVE','nodes':'0,2'}}", &spec,
+                   &err),
+        0);
+    const struct oci_process *p = &spec->process;
+    assert_true(p->scheduler.set);
+    assert_int_equal(p->scheduler.policy, 6);
+    assert_int_equal(p->scheduler.flags, 1);
+    assert_int_equal(p->scheduler.period, 3);
+    assert_int_equal(p->io_priority, 1 << 13 | 1);
+    assert_int_equal(p->affinity_initial.bits[0], 3);
+    assert_int_equal(p->affinity_initial.bits[1], 2);
+    assert_int_equal(p->affinity_final.bits[0], 8);
+    assert_int_equal(spec->memory_policy.nodes.bits[0], 5);
+    assert_refused("'scheduler':{'policy':'SCHED_OTHER','priority':1}", "", "priority");
+    assert_refused("'scheduler':{}", "", "process.scheduler.policy");
+    assert_refused("'ioPriority':{'class':'IOPRIO_CLASS_BE','priority':-1}", "", "priority");
+    assert_refused("'execCPUAffinity':{'final':'3-'}", "", "process.execCPUAffinity.final");
+    assert_refused("'execCPUAffinity':{'final':'1,,2'}", "", "process.execCPUAffinity.final");
 }
 
 static void test_limits(void **state)
@@ -240,7 +306,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_minimal),       cmocka_unit_test(test_process),
         cmocka_unit_test(test_linux),         cmocka_unit_test(test_refused_process),
-        cmocka_unit_test(test_refused_rest),  cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_refused_rest),  cmocka_unit_test(test_schema),
+        cmocka_unit_test(test_sched),         cmocka_unit_test(test_limits),
         cmocka_unit_test(test_large_numbers), cmocka_unit_test(test_names),
     };
 
