@@ -4,7 +4,6 @@
 #include "base/alloc.h"
 #include "base/fdutil.h"
 #include "engine/internal.h"
-#include "shim/detach.h"
 
 #define PENDING_MAX 64 /* clients attached to one container before its start */
 
@@ -71,15 +70,6 @@ static int hand_over(struct container *c, struct shim_stream *stream, struct err
     return r;
 }
 
-int attach_check_detach_keys(const char *keys, struct err *err)
-{
-    struct detach parsed;
-
-    if (detach_parse(keys, &parsed, NULL) < 0)
-        return err_set(err, ERR_INVALID, "Invalid escape keys (%s) provided", keys);
-    return 0;
-}
-
 /* Makes the client's connection a stream, to be released by the caller. */
 static int open_stream(struct container *c, const struct engine_attach *params,
                        struct shim_stream *ret, struct err *err)
@@ -95,7 +85,7 @@ static int open_stream(struct container *c, const struct engine_attach *params,
     char *preread = NULL;
     int r;
 
-    if ((r = attach_check_detach_keys(params->detach_keys, err)) < 0 ||
+    if ((r = shim_check_detach_keys(params->detach_keys, err)) < 0 ||
         (r = params->hijack(params->ctx, stream.multiplex, &stream.fd, &preread,
                             &stream.preread_len, err)) < 0)
         return r;

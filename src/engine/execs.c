@@ -210,7 +210,7 @@ static int parse_exec(const json_t *body, struct exec *x, struct err *err)
         else if (json_string_length(v) == 0 || json_string_value(v)[0] == '=')
             return err_set(err, ERR_INVALID, "invalid environment variable: %s",
                            json_string_value(v));
-    r = attach_check_detach_keys(keys, err);
+    r = shim_check_detach_keys(keys, err);
     if (r < 0)
         return r;
     x->args = json_deep_copy(cmd);

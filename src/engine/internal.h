@@ -126,10 +126,6 @@ void engine_volume_event(struct engine *e, const char *name, const char *action,
     __attribute__((sentinel));
 void engine_image_event(struct engine *e, const char *action, const char *id, const char *name);
 
-/* attach.c: ERR_INVALID in Docker's words for keys that do not exist. NULL and "" are the default.
- */
-int attach_check_detach_keys(const char *keys, struct err *err);
-
 /* logs.c: one pass over the log, for attach with logs=1. */
 int container_copy_logs(struct engine *e, const struct container_conf *conf, bool out, bool errs,
                         const struct sink *sink);

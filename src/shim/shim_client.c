@@ -13,6 +13,7 @@
 #include "base/str.h"
 #include "base/timeutil.h"
 #include "shim/client_internal.h"
+#include "shim/detach.h"
 
 struct shim *shim_new(const char *id, const char *dir)
 {
@@ -349,5 +350,14 @@ int shim_subscribe(struct shim *s, int *ret_fd, struct err *err)
     if (r < 0)
         return err_errno(err, r, "send to the shim of container %s", s->id);
     *ret_fd = TAKE_FD(fd);
+    return 0;
+}
+
+int shim_check_detach_keys(const char *keys, struct err *err)
+{
+    struct detach parsed;
+
+    if (detach_parse(keys, &parsed, NULL) < 0)
+        return err_set(err, ERR_INVALID, "Invalid escape keys (%s) provided", keys);
     return 0;
 }

@@ -39,6 +39,9 @@ struct shim_stream {
     size_t preread_len;
 };
 
+/* ERR_INVALID in Docker's words for detach keys that do not exist. */
+int shim_check_detach_keys(const char *keys, struct err *err);
+
 struct shim_create {
     const char *id;
     const char *dir;           /* exec directory, see above */

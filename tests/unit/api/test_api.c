@@ -296,6 +296,7 @@ static void test_streams(void **state)
 {
     static const char raw[] = "application/vnd.docker.raw-stream";
     static const char mux[] = "application/vnd.docker.multiplexed-stream";
+    _cleanup_free_ char *upgraded = NULL;
 
     (void)state;
     expect("POST", "/containers/x/attach?stream=1&stdin=1&stdout=1", NULL, 200,
@@ -309,7 +310,11 @@ static void test_streams(void **state)
     expect("GET", "/containers/x/logs?stdout=1&since=x", NULL, 400,
            "{\"message\":\"strconv.ParseInt", NULL);
     fake.multiplexed = true;
-    assert_content_type("POST", "/containers/x/attach", mux);
+    /* the frames are told of to those only that ask for an upgrade */
+    assert_content_type("POST", "/containers/x/attach", raw);
+    upgraded = fixture_ask(&fixture, "POST /containers/x/attach HTTP/1.1\r\nHost: x\r\n"
+                                     "Connection: Upgrade\r\nUpgrade: tcp\r\n\r\n");
+    assert_non_null(strstr(upgraded, mux));
     assert_content_type("GET", "/containers/x/logs?stdout=1", mux);
     assert_content_type("GET", "/v1.41/containers/x/logs?stdout=1", raw);
     assert_content_type("POST", "/v1.41/containers/x/attach", raw);

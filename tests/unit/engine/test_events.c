@@ -77,7 +77,7 @@ static void test_filters(void **state)
     event_publish(b, "image", "load", "sha256:1", json_pack("{s:s}", "name", "busybox:1"));
     assert_int_equal(count(b, NULL, 1), 4);
     assert_int_equal(count(b, NULL, 0), 0);
-    assert_int_equal(count(b, "{\"container\":[\"abc\"]}", 1), 3);
+    assert_int_equal(count(b, "{\"container\":[\"abc\"]}", 1), 2);
     assert_int_equal(count(b, "{\"container\":[\"web\"],\"type\":[\"container\"]}", 1), 2);
     assert_int_equal(count(b, "{\"type\":{\"network\":true}}", 1), 1);
     assert_int_equal(count(b, "{\"event\":[\"exec_create\"]}", 1), 1);

@@ -80,7 +80,7 @@ static void unknown_names(void **state)
 
     assert_true(save(t, names, "s.tar", &err) < 0);
     assert_int_equal(err.kind, ERR_NOT_FOUND);
-    assert_string_equal(err.message, "No such image: nope:latest");
+    assert_string_equal(err.message, "No such image: nope");
     sh(&t->f, "test ! -s s.tar");
 }
 
