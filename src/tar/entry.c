@@ -130,7 +130,7 @@ static int decode_owner(struct tar_reader *r, const uint8_t *block, struct err *
 static int decode_times(struct tar_reader *r, const uint8_t *block, struct err *err)
 {
     struct tar_entry *e = &r->entry;
-    int64_t t;
+    int64_t t = 0;
 
     if (r->pax.has_mtime) {
         e->mtime = r->pax.mtime;
