@@ -55,6 +55,8 @@ int container_verify(json_t *config, json_t *host, const struct container_defaul
                      json_t *warnings, struct err *err);
 /* Log options of the json-file driver: max-size, max-file, labels, env. */
 int container_verify_log(const char *driver, const json_t *options, struct err *err);
+/* Dns*, ExtraHosts: they become lines of files (verify_names.c). */
+int container_verify_names(const json_t *host, struct err *err);
 /* "10m", "1g", "512" … as Docker's units (1024). */
 int container_size_parse(const char *text, int64_t *ret_bytes);
 

@@ -549,5 +549,7 @@ int container_verify(json_t *config, json_t *host, const struct container_defaul
         (r = verify_ulimits(host, defaults, err)) < 0 || (r = verify_caps(host, err)) < 0 ||
         (r = verify_security(host, err)) < 0)
         return r;
+    if ((r = container_verify_names(host, err)) < 0)
+        return r;
     return verify_host_misc(host, defaults, err);
 }

@@ -121,3 +121,12 @@ def test_image_with_very_many_volumes(daemon, rootfs):
     daemon.cli.ok("load", stdin=image.docker_archive())
     assert "1024 mounts" in daemon.cli("run", "--rm", "evil:1", "true", timeout=30).stderr
     assert not daemon.api.get("/volumes").json["Volumes"]
+
+
+@pytest.mark.parametrize("field,value", [
+    ("ExtraHosts", "x:1.2.3.4\n5.6.7.8 evil"), ("ExtraHosts", "x y:1.2.3.4"), ("ExtraHosts", "x:not-an-address"),
+    ("ExtraHosts", ":1.2.3.4"), ("Dns", "1.2.3.4\nnameserver 6.6.6.6"), ("Dns", "name.example"),
+    ("DnsSearch", "a\nnameserver 6.6.6.6"), ("DnsOptions", "ndots:1\nnameserver 6.6.6.6")])
+def test_lines_in_the_files_of_names(daemon, field, value):
+    body = {"Image": "busybox", "Cmd": ["true"], "HostConfig": {field: [value]}}
+    assert daemon.api.post("/containers/create", body).status == 400
