@@ -34,6 +34,7 @@ extern const struct api_route api_exec_routes[];
 extern const struct api_route api_image_routes[];
 extern const struct api_route api_network_routes[];
 extern const struct api_route api_volume_routes[];
+extern const struct api_route api_prune_routes[];
 extern const struct api_route api_system_routes[];
 /* What Docker has and this engine does not. */
 extern const struct api_route api_unsupported_routes[];

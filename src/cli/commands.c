@@ -6,6 +6,7 @@ const struct group cli_groups[] = {
     {"container", "Manage containers"},
     {"image", "Manage images"},
     {"system", "Manage Lighter"},
+    {"volume", "Manage volumes"},
     {NULL, NULL},
 };
 
@@ -75,12 +76,16 @@ const struct route cli_routes[] = {
     {"image load", &cmd_load, false},
     {"image ls", &cmd_images, false},
     {"image list", &cmd_images, false},
+    {"image prune", &cmd_image_prune, false},
     {"image rm", &cmd_rmi, false},
     {"image remove", &cmd_rmi, false},
     {"image save", &cmd_save, false},
     {"image tag", &cmd_tag, false},
+    {"system df", &cmd_system_df, false},
     {"system events", &cmd_events, false},
     {"system info", &cmd_info, false},
+    {"system prune", &cmd_system_prune, false},
+    {"volume prune", &cmd_volume_prune, false},
     {NULL, NULL, false},
 };
 

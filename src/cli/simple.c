@@ -157,41 +157,6 @@ static int run_rename(struct cli *cli, const struct args *a)
     return cli_failf("Error: failed to rename container named %s", from);
 }
 
-static int run_prune(struct cli *cli, const struct args *a)
-{
-    struct err err = {0};
-    struct client *c = NULL;
-    if (!args_bool(a, "force")) {
-        (void)printf("WARNING! This will remove all stopped containers.\n"
-                     "Are you sure you want to continue? [y/N] ");
-        (void)fflush(stdout);
-        char line[16] = "";
-        if (!fgets(line, sizeof(line), stdin) || (line[0] | 0x20) != 'y' || line[1] != '\n')
-            return cli_failf("container prune has been cancelled");
-    }
-    _cleanup_buf_ struct buf path = BUF_INIT(64 * KIB);
-    (void)buf_adds(&path, "/containers/prune");
-    _cleanup_free_ char *filters = cli_filters(args_list(a, "filter"));
-    if (filters)
-        client_query(&path, "filters", filters);
-    _cleanup_json_ json_t *res = NULL;
-    if (cli_client(cli, &c, &err) < 0 ||
-        client_call(c, "POST", buf_str(&path), NULL, &res, &err) < 0)
-        return cli_fail(&err);
-    json_t *gone = json_object_get(res, "ContainersDeleted"), *id = NULL;
-    size_t i = 0;
-    if (json_array_size(gone) > 0) {
-        (void)printf("Deleted Containers:\n");
-        json_array_foreach(gone, i, id)
-            (void)printf("%s\n", json_string_value(id));
-        (void)printf("\n");
-    }
-    char size[HUMAN_MAX];
-    human_size((double)json_i64_or(res, "SpaceReclaimed", 0), 4, size);
-    (void)printf("Total reclaimed space: %s\n", size);
-    return 0;
-}
-
 #define SIGNAL_OPT                                                         \
     {                                                                      \
         "signal", 's', OPT_STRING, "Signal to send to the container", NULL \
@@ -207,10 +172,6 @@ static const struct opt rm_opts[] = {
     {"force", 'f', OPT_BOOL, "Force the removal of a running container (uses SIGKILL)", NULL},
     {"link", 'l', OPT_BOOL, "Remove the specified link", NULL},
     {"volumes", 'v', OPT_BOOL, "Remove anonymous volumes associated with the container", NULL},
-};
-static const struct opt prune_opts[] = {
-    {"filter", 0, OPT_FILTER, "Provide filter values (e.g. \"until=<timestamp>\")", NULL},
-    {"force", 'f', OPT_BOOL, "Do not prompt for confirmation", NULL},
 };
 
 const struct command cmd_stop = {"[OPTIONS] CONTAINER [CONTAINER...]",
@@ -286,12 +247,3 @@ const struct command cmd_rename = {"CONTAINER NEW_NAME",
                                    2,
                                    false,
                                    run_rename};
-const struct command cmd_container_prune = {"[OPTIONS]",
-                                            "Remove all stopped containers",
-                                            NULL,
-                                            prune_opts,
-                                            ARRAY_SIZE(prune_opts),
-                                            0,
-                                            0,
-                                            false,
-                                            run_prune};

@@ -187,6 +187,24 @@ int engine_volume_list(struct engine *e, const json_t *filters, json_t **ret, st
 int engine_volume_inspect(struct engine *e, const char *name, json_t **ret, struct err *err);
 int engine_volume_remove(struct engine *e, const char *name, bool force, struct err *err);
 
+/* --- what nobody uses --- */
+/* Filters until, label, label!, and for images dangling (true when missing), for volumes all.
+ * {"ContainersDeleted":[…],"SpaceReclaimed":n} and the like. */
+int engine_container_prune(struct engine *e, const json_t *filters, json_t **ret, struct err *err);
+int engine_image_prune(struct engine *e, const json_t *filters, json_t **ret, struct err *err);
+/* always_all: named volumes, too, without a filter that says so. */
+int engine_volume_prune(struct engine *e, const json_t *filters, bool always_all, json_t **ret,
+                        struct err *err);
+enum {
+    ENGINE_DF_IMAGES = 1 << 0,
+    ENGINE_DF_CONTAINERS = 1 << 1,
+    ENGINE_DF_VOLUMES = 1 << 2,
+    ENGINE_DF_BUILD_CACHE = 1 << 3,
+    ENGINE_DF_ALL = (1 << 4) - 1,
+};
+/* GET /system/df; what: ENGINE_DF_*. Reads all files of containers and volumes. */
+int engine_system_df(struct engine *e, unsigned what, json_t **ret, struct err *err);
+
 /* --- system --- */
 int engine_info(struct engine *e, json_t **ret, struct err *err);
 /* GET /version without the API version fields, which api/ adds. */

@@ -95,6 +95,8 @@ int layer_rw_mount(struct layer_store *s, const char *name, int *ret_mount_fd, s
 int layer_rw_remove(struct layer_store *s, const char *name, struct err *err);
 /* Bytes the container has written. */
 int layer_rw_size(struct layer_store *s, const char *name, int64_t *ret, struct err *err);
+/* The same of any directory, by a descriptor; mounts beneath are counted, links not followed. */
+int64_t layer_tree_size(int fd);
 /* Its own files, in overlay form; an O_PATH descriptor that the caller owns. */
 int layer_rw_open(struct layer_store *s, const char *name, int *ret_fd, struct err *err);
 /* ChainID of the layer below it. */

@@ -214,10 +214,23 @@ static void walk_dir(struct walk *w, int rootfd, const char *path)
     (void)closedir(d);
 }
 
+int64_t layer_tree_size(int fd)
+{
+    struct walk w = {.links = hashmap_new(NULL)};
+
+    walk_push(&w, xstrdup("."));
+    while (w.n > 0) {
+        _cleanup_free_ char *dir = w.pending[--w.n];
+        walk_dir(&w, fd, dir);
+    }
+    free(w.pending);
+    hashmap_free(w.links);
+    return w.bytes;
+}
+
 int layer_rw_size(struct layer_store *s, const char *name, int64_t *ret, struct err *err)
 {
     _cleanup_free_ char *path = xasprintf("%s/diff", name);
-    struct walk w = {0};
     struct digest chain;
     int r = layer_rw_chain(s, name, &chain, err);
 
@@ -226,15 +239,7 @@ int layer_rw_size(struct layer_store *s, const char *name, int64_t *ret, struct 
     _cleanup_close_ int fd = openat(s->dir_fd, path, O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0)
         return err_errno(err, errno, "open %s", path);
-    w.links = hashmap_new(NULL);
-    walk_push(&w, xstrdup("."));
-    while (w.n > 0) {
-        _cleanup_free_ char *dir = w.pending[--w.n];
-        walk_dir(&w, fd, dir);
-    }
-    free(w.pending);
-    hashmap_free(w.links);
-    *ret = w.bytes;
+    *ret = layer_tree_size(fd);
     return 0;
 }
 

@@ -437,3 +437,34 @@ int engine_container_update(struct engine *e, const char *ref, const json_t *bod
     *ret_warnings = json_null();
     return 0;
 }
+
+int engine_container_prune(struct engine *e, const json_t *filters, json_t **ret, struct err *err)
+{
+    _cleanup_free_ char *text = compact(filters);
+
+    CALL("container_prune %s", text);
+    return answer(ret);
+}
+
+int engine_image_prune(struct engine *e, const json_t *filters, json_t **ret, struct err *err)
+{
+    _cleanup_free_ char *text = compact(filters);
+
+    CALL("image_prune %s", text);
+    return answer(ret);
+}
+
+int engine_volume_prune(struct engine *e, const json_t *filters, bool always_all, json_t **ret,
+                        struct err *err)
+{
+    _cleanup_free_ char *text = compact(filters);
+
+    CALL("volume_prune %s%s", text, always_all ? " all" : "");
+    return answer(ret);
+}
+
+int engine_system_df(struct engine *e, unsigned what, json_t **ret, struct err *err)
+{
+    CALL("df %u", what);
+    return answer(ret);
+}
