@@ -37,10 +37,9 @@ static int inherit_cpuset(int parent, int child)
 static int v1_make(struct cgroup_hierarchy *h, const char *path, struct err *err)
 {
     _cleanup_strv_ char **parts = str_split(path + 1, '/');
-    _cleanup_close_ int dir = openat(h->root_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    _cleanup_close_ int opened = -1;
+    int dir = h->root_fd;
 
-    if (dir < 0)
-        return err_errno(err, errno, "open");
     for (size_t i = 0; parts[i]; i++) {
         h->created = true;
         if (mkdirat(dir, parts[i], 0755) < 0) {
@@ -52,12 +51,13 @@ static int v1_make(struct cgroup_hierarchy *h, const char *path, struct err *err
         if (next < 0)
             return err_errno(err, errno, "open");
         int r = h->controllers & CGROUP_CPUSET ? inherit_cpuset(dir, next) : 0;
-        close_fd(dir);
-        dir = next;
+        if (opened >= 0)
+            close_fd(opened);
+        dir = opened = next;
         if (r < 0)
             return err_errno(err, r, "inherit cpuset");
     }
-    h->dir_fd = TAKE_FD(dir);
+    h->dir_fd = TAKE_FD(opened);
     return 0;
 }
 

@@ -41,10 +41,9 @@ static void enable_controllers(int dir)
 static int v2_make(struct cgroup_hierarchy *h, const char *path, struct err *err)
 {
     _cleanup_strv_ char **parts = str_split(path + 1, '/');
-    _cleanup_close_ int dir = openat(h->root_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    _cleanup_close_ int opened = -1;
+    int dir = h->root_fd;
 
-    if (dir < 0)
-        return err_errno(err, errno, "open");
     for (size_t i = 0; parts[i]; i++) {
         if (h->controllers & ~(unsigned)(CGROUP_DEVICES | CGROUP_FREEZER))
             enable_controllers(dir);
@@ -57,10 +56,11 @@ static int v2_make(struct cgroup_hierarchy *h, const char *path, struct err *err
         int next = openat(dir, parts[i], O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
         if (next < 0)
             return err_errno(err, errno, "open");
-        close_fd(dir);
-        dir = next;
+        if (opened >= 0)
+            close_fd(opened);
+        dir = opened = next;
     }
-    h->dir_fd = TAKE_FD(dir);
+    h->dir_fd = TAKE_FD(opened);
     return 0;
 }
 

@@ -95,9 +95,8 @@ static int check(const struct runtime_create_params *p, struct creation *k, stru
         return err_set(err, ERR_FORBIDDEN, "an ordinary user's container needs a user namespace");
     if (json_object_size(spec->net_devices) > 0 && !net_own)
         return err_set(err, ERR_INVALID, "linux.netDevices needs a network namespace");
-    if (spec->intel_rdt && access("/sys/fs/resctrl/schemata", F_OK) < 0)
-        return err_set(err, ERR_UNSUPPORTED,
-                       "linux.intelRdt is asked for, but no resctrl is mounted on /sys/fs/resctrl");
+    if (spec->intel_rdt)
+        return err_set(err, ERR_UNSUPPORTED, "linux.intelRdt is not supported");
     if ((r = sysctl_check(spec, net_own, err)) < 0 || (r = hooks_check(spec, err)) < 0 ||
         (r = lsm_check(&spec->process, k->proc_fd, err)) < 0)
         return r;
