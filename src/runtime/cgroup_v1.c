@@ -226,15 +226,33 @@ static int v1_apply(struct cgroup_hierarchy *h, const struct oci_resources *res,
     return r;
 }
 
-static int write_device_rule(struct cgroup_hierarchy *h, const struct oci_device_rule *rule,
+/* The control files of device rules: each is opened once, however many rules there are. */
+struct device_files {
+    struct cgroup_hierarchy *h; /* borrowed */
+    int allow_fd, deny_fd;      /* owned; -1 until needed */
+};
+
+static int write_device_line(struct device_files *f, bool allow, const char *line, struct err *err)
+{
+    const char *file = allow ? "devices.allow" : "devices.deny";
+    int *fd = allow ? &f->allow_fd : &f->deny_fd;
+    size_t len = strlen(line);
+
+    if (*fd < 0)
+        *fd = openat(f->h->dir_fd, file, O_WRONLY | O_CLOEXEC);
+    if (*fd >= 0 && write(*fd, line, len) == (ssize_t)len)
+        return 0;
+    return err_errno(err, errno, "write %s to %s", line, file);
+}
+
+static int write_device_rule(struct device_files *f, const struct oci_device_rule *rule,
                              struct err *err)
 {
     char text[80], major[16] = "*", minor[16] = "*", access[4] = "";
     size_t n = 0;
-    const char *file = rule->allow ? "devices.allow" : "devices.deny";
 
     if (rule->type == 'a')
-        return cgroup_write(h, file, "a", err);
+        return write_device_line(f, rule->allow, "a", err);
     if (rule->major >= 0)
         (void)snprintf(major, sizeof(major), "%" PRId64, rule->major);
     if (rule->minor >= 0)
@@ -246,7 +264,7 @@ static int write_device_rule(struct cgroup_hierarchy *h, const struct oci_device
     if (rule->mknod)
         access[n] = 'm';
     (void)snprintf(text, sizeof(text), "%c %s:%s %s", rule->type, major, minor, access);
-    return cgroup_write(h, file, text, err);
+    return write_device_line(f, rule->allow, text, err);
 }
 
 static int v1_apply_devices(struct cgroup_hierarchy *h, const struct oci_resources *res,
@@ -254,6 +272,7 @@ static int v1_apply_devices(struct cgroup_hierarchy *h, const struct oci_resourc
 {
     size_t n, first = 0;
     _cleanup_free_ struct oci_device_rule *rules = cgroup_device_rules(res, &n);
+    struct device_files files = {.h = h, .allow_fd = -1, .deny_fd = -1};
 
     /* Only what follows the last rule for all devices counts. */
     bool allow_all = false;
@@ -263,13 +282,17 @@ static int v1_apply_devices(struct cgroup_hierarchy *h, const struct oci_resourc
             allow_all = rules[i].allow;
         }
     const struct oci_device_rule all = {.type = 'a', .allow = allow_all, .major = -1, .minor = -1};
-    int r = write_device_rule(h, &all, err);
+    int r = write_device_rule(&files, &all, err);
     bool denied = !allow_all;
     for (size_t i = first; r == 0 && i < n; i++) {
         denied |= !rules[i].allow;
         if (denied) /* until then everything is allowed anyway */
-            r = write_device_rule(h, &rules[i], err);
+            r = write_device_rule(&files, &rules[i], err);
     }
+    if (files.allow_fd >= 0)
+        close_fd(files.allow_fd);
+    if (files.deny_fd >= 0)
+        close_fd(files.deny_fd);
     return r;
 }
 

@@ -161,6 +161,19 @@ static int make_file(int root_fd, const char *path, unsigned links)
     return open_in_root(root_fd, clean, O_PATH, 0);
 }
 
+/* Mostly only the last directory is missing, below ones without links: /dev/pts on a new /dev. */
+static int make_last(int root_fd, const char *clean)
+{
+    const char *slash = strrchr(clean, '/');
+    _cleanup_free_ char *parent = xstrndup(clean, (size_t)(slash - clean));
+    _cleanup_close_ int dir = *parent ? open_beneath(root_fd, parent, O_PATH | O_DIRECTORY, 0)
+                                      : fcntl(root_fd, F_DUPFD_CLOEXEC, 3);
+
+    if (dir < 0 || mkdirat(dir, slash + 1, 0755) < 0)
+        return -ENOENT;
+    return open_beneath(root_fd, clean, O_PATH | O_DIRECTORY, 0);
+}
+
 int rootfs_target(struct init_ctx *ctx, const char *path, bool dir, char where[static PATH_MAX],
                   bool *ret_made, struct err *err)
 {
@@ -174,6 +187,11 @@ int rootfs_target(struct init_ctx *ctx, const char *path, bool dir, char where[s
     if (fd >= 0) {
         memcpy(where, clean, strlen(clean) + 1);
         *ret_made = false;
+        return fd;
+    }
+    if (dir && fd == -ENOENT && (fd = make_last(ctx->root_fd, clean)) >= 0) {
+        memcpy(where, clean, strlen(clean) + 1);
+        *ret_made = true;
         return fd;
     }
     fd = open_in_root(ctx->root_fd, absolute, O_PATH, 0);
