@@ -12,6 +12,8 @@
 #include "base/err.h"
 #include "base/macros.h"
 #include "base/sink.h"
+#include "engine/files.h"
+#include "engine/images.h"
 #include "json/json.h"
 
 struct engine;
@@ -111,31 +113,6 @@ struct engine_logs {
 int engine_container_logs(struct engine *e, const char *ref, const struct engine_logs *params,
                           struct err *err);
 
-/* --- files of containers --- */
-/* What `path` is: {"name","size","mode","mtime","linkTarget"}, mode as Go's os.FileMode. A path
- * that ends in "/" or "/." stands for a directory, otherwise a symlink at its end is not followed.
- * ERR_NOT_FOUND with Docker's words. */
-int engine_archive_stat(struct engine *e, const char *ref, const char *path, json_t **ret,
-                        struct err *err);
-/* Writes it as a tar. begin is called once it is known to be there. A stopped container cannot be
- * started meanwhile. */
-int engine_archive_get(struct engine *e, const char *ref, const char *path,
-                       int (*begin)(void *ctx, const json_t *stat, struct sink *ret,
-                                    struct err *err),
-                       void *ctx, struct err *err);
-/* Unpacks the tar (also compressed) that fd gives into the directory `path`. no_overwrite: a
- * directory is not replaced by something else, nor the other way round. copy_owner: files belong to
- * the container's user. */
-int engine_archive_put(struct engine *e, const char *ref, const char *path, bool no_overwrite,
-                       bool copy_owner, int fd, struct err *err);
-
-/* The bare root file system as a tar, without mounts. begin is called before the first byte. */
-int engine_container_export(struct engine *e, const char *ref,
-                            int (*begin)(void *ctx, struct sink *ret, struct err *err), void *ctx,
-                            struct err *err);
-/* [{"Path","Kind"}], Kind 0 modified, 1 added, 2 deleted; JSON null when there are none. */
-int engine_container_changes(struct engine *e, const char *ref, json_t **ret, struct err *err);
-
 /* Samples as JSON lines, one a second with `stream`. Without it a single one, which has waited for
  * a second to compare with, unless one_shot. gone_fd: see struct sink. */
 int engine_container_stats(struct engine *e, const char *ref, bool stream, bool one_shot,
@@ -157,27 +134,6 @@ int engine_exec_start(struct engine *e, const char *exec_id, bool detach, bool t
 int engine_exec_resize(struct engine *e, const char *exec_id, uint16_t rows, uint16_t cols,
                        struct err *err);
 int engine_exec_inspect(struct engine *e, const char *exec_id, json_t **ret, struct err *err);
-
-/* --- images --- */
-int engine_image_list(struct engine *e, const json_t *filters, bool all, bool digests,
-                      bool shared_size, json_t **ret, struct err *err);
-int engine_image_inspect(struct engine *e, const char *name, json_t **ret, struct err *err);
-int engine_image_history(struct engine *e, const char *name, json_t **ret, struct err *err);
-int engine_image_tag(struct engine *e, const char *name, const char *target, struct err *err);
-int engine_image_remove(struct engine *e, const char *name, bool force, bool noprune, json_t **ret,
-                        struct err *err);
-/* begin is called before the first progress line (errors before it become an HTTP status, later
- * ones a line {"errorDetail":{"message":…},"error":…}). fd: the tar stream. */
-struct engine_progress {
-    int (*begin)(void *ctx, struct sink *ret, struct err *err);
-    void *ctx;
-};
-int engine_image_load(struct engine *e, int fd, bool quiet, const struct engine_progress *p,
-                      struct err *err);
-int engine_image_import(struct engine *e, int fd, const char *source, const char *repo,
-                        const char *tag, const char *message, char *const *changes,
-                        const char *platform, const struct engine_progress *p, struct err *err);
-int engine_image_save(struct engine *e, char *const *names, int out_fd, struct err *err);
 
 /* --- networks and volumes (read-only networks until the networks issue) --- */
 int engine_network_list(struct engine *e, const json_t *filters, json_t **ret, struct err *err);
