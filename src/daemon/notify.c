@@ -9,11 +9,15 @@
 #include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/fdutil.h"
 #include "base/str.h"
+#include "base/timeutil.h"
+
+#define LOCK_PATIENCE_NSEC (1 * NSEC_PER_SEC)
 
 void notify_service_manager(const char *state)
 {
@@ -49,6 +53,21 @@ int pidfile_write(const char *path, struct err *err)
     return r < 0 ? err_errno(err, r, "write the pid file %s", path) : 0;
 }
 
+/* A daemon that was killed may have left a child between its fork and its execve, which holds the
+ * lock for some milliseconds more. */
+static int lock_patiently(int fd)
+{
+    const struct timespec pause = {.tv_nsec = 10 * NSEC_PER_MSEC};
+    int64_t deadline = monotonic_nsec() + LOCK_PATIENCE_NSEC;
+
+    while (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+        if (errno != EWOULDBLOCK || monotonic_nsec() > deadline)
+            return -errno;
+        (void)nanosleep(&pause, NULL);
+    }
+    return 0;
+}
+
 int data_root_lock(const char *data_root, struct err *err)
 {
     _cleanup_free_ char *path = xasprintf("%s/lock", data_root);
@@ -56,12 +75,13 @@ int data_root_lock(const char *data_root, struct err *err)
 
     if (fd < 0)
         return err_errno(err, errno, "open %s", path);
-    if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
-        if (errno == EWOULDBLOCK)
+    int r = lock_patiently(fd);
+    if (r < 0) {
+        if (r == -EWOULDBLOCK)
             return err_set(err, ERR_CONFLICT,
                            "data root %s is in use by another daemon, which holds its lock",
                            data_root);
-        return err_errno(err, errno, "lock %s", path);
+        return err_errno(err, r, "lock %s", path);
     }
     return TAKE_FD(fd);
 }
