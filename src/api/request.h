@@ -28,6 +28,7 @@ struct api_route {
 
 /* One table per resource, ended by an empty row. */
 extern const struct api_route api_archive_routes[];
+extern const struct api_route api_commit_routes[];
 extern const struct api_route api_container_routes[];
 extern const struct api_route api_container_stream_routes[];
 extern const struct api_route api_exec_routes[];

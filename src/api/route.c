@@ -85,9 +85,9 @@ int api_version_split(const char *path, unsigned *ret_version, const char **ret_
 }
 
 static const struct api_route *const tables[] = {
-    api_archive_routes, api_prune_routes,       api_container_routes, api_container_stream_routes,
-    api_exec_routes,    api_image_routes,       api_network_routes,   api_volume_routes,
-    api_system_routes,  api_unsupported_routes,
+    api_archive_routes,          api_commit_routes, api_prune_routes,       api_container_routes,
+    api_container_stream_routes, api_exec_routes,   api_image_routes,       api_network_routes,
+    api_volume_routes,           api_system_routes, api_unsupported_routes,
 };
 
 /* Finds the route; without one, *ret_allow lists the methods that the path has. */

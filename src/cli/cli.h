@@ -77,9 +77,9 @@ void help_command(FILE *out, const struct command *c, const char *path);
 /* The script for bash, from the same tables (completion.c). */
 void completion_bash(FILE *out);
 
-extern const struct command cmd_attach, cmd_completion, cmd_container_inspect, cmd_container_prune,
-    cmd_cp, cmd_create, cmd_diff, cmd_events, cmd_exec, cmd_export, cmd_history, cmd_image_inspect,
-    cmd_image_prune, cmd_images, cmd_import, cmd_info, cmd_inspect, cmd_kill, cmd_load, cmd_logs,
-    cmd_pause, cmd_ps, cmd_rename, cmd_restart, cmd_rm, cmd_rmi, cmd_run, cmd_save, cmd_start,
-    cmd_stats, cmd_stop, cmd_system_df, cmd_system_prune, cmd_tag, cmd_unpause, cmd_update,
-    cmd_version, cmd_volume_prune, cmd_wait;
+extern const struct command cmd_attach, cmd_commit, cmd_completion, cmd_container_inspect,
+    cmd_container_prune, cmd_cp, cmd_create, cmd_diff, cmd_events, cmd_exec, cmd_export,
+    cmd_history, cmd_image_inspect, cmd_image_prune, cmd_images, cmd_import, cmd_info, cmd_inspect,
+    cmd_kill, cmd_load, cmd_logs, cmd_pause, cmd_ps, cmd_rename, cmd_restart, cmd_rm, cmd_rmi,
+    cmd_run, cmd_save, cmd_start, cmd_stats, cmd_stop, cmd_system_df, cmd_system_prune, cmd_tag,
+    cmd_unpause, cmd_update, cmd_version, cmd_volume_prune, cmd_wait;

@@ -124,6 +124,15 @@ int engine_container_stats(struct engine *e, const char *ref, bool stream, bool 
 int engine_container_update(struct engine *e, const char *ref, const json_t *body,
                             json_t **ret_warnings, struct err *err);
 
+struct engine_commit {
+    const char *repo, *tag, *author, *message; /* NULL: none */
+    const json_t *config;                      /* members that replace the container's, or NULL */
+    char *const *changes;                      /* Dockerfile instructions, or NULL */
+    bool pause;                                /* hold it still meanwhile, if it runs */
+};
+int engine_container_commit(struct engine *e, const char *ref, const struct engine_commit *params,
+                            char ret_id[static 80], struct err *err);
+
 /* --- exec --- */
 /* body: ExecConfig. */
 int engine_exec_create(struct engine *e, const char *ref, const json_t *body,

@@ -72,6 +72,18 @@ int image_import(struct image_store *s, int fd, const char *source, const char *
                  const char *message, char *const *changes, const char *platform,
                  struct digest *ret_id, struct err *err);
 
+/* Makes an image of a container's changes. */
+struct image_commit {
+    int fd;                                   /* borrowed: the changes as a layer's tar */
+    const char *parent;                       /* ID of the container's image, or "" */
+    const char *reference, *author, *message; /* NULL or "": none */
+    const char *created_by;                   /* the container's command */
+    const json_t *config;                     /* the container's Config, which changes go over */
+    char *const *changes;                     /* as image_import() */
+};
+int image_commit(struct image_store *s, const struct image_commit *c, struct digest *ret_id,
+                 struct err *err);
+
 int image_tag(struct image_store *s, const char *name, const char *target, struct err *err);
 
 /* Who uses an image: asked before it is deleted. */

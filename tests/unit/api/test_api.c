@@ -130,8 +130,21 @@ static void test_routes(void **state)
     expect("GET", "/images/a/b/history", NULL, 200, "{", "image-history a/b");
     expect("DELETE", "/images/a/b:c?force=1", NULL, 200, "{", "image-remove a/b:c 1 0");
     expect("POST", "/images/a/b/tag?repo=r/s&tag=t", NULL, 201, "", "image-tag a/b r/s:t");
-    expect("POST", "/commit", NULL, 501,
-           "{\"message\":\"POST /commit is not supported by this version of Lighter\"}\n", NULL);
+    expect("POST", "/build", NULL, 501,
+           "{\"message\":\"POST /build is not supported by this version of Lighter\"}\n", NULL);
+    expect("POST", "/commit", NULL, 400, "{\"message\":\"bad parameter: container cannot", NULL);
+    expect("POST", "/commit?container=x&repo=r&tag=t&pause=0", NULL, 201,
+           "{\"Id\":\"sha256:", "commit x r:t");
+    expect("POST", "/auth", NULL, 501, "{\"message\":\"logging in to a registry", NULL);
+    expect("POST", "/containers/prune", NULL, 200, "{", "container_prune -");
+    expect("GET", "/system/df?type=volume&type=image", NULL, 200, "{", "df 5");
+    expect("GET", "/containers/x/archive", NULL, 400, "{\"message\":\"bad parameter: path", NULL);
+    expect("GET", "/containers/x/changes", NULL, 200, "{", "changes x");
+    expect("GET", "/containers/x/stats?stream=0&one-shot=1", NULL, 200, "", "stats x one-shot");
+    expect("GET", "/containers/x/stats?one-shot=1", NULL, 400,
+           "{\"message\":\"cannot have stream=true and one-shot=true\"}\n", NULL);
+    expect("POST", "/containers/x/update", "{\"Memory\":9}", 200, "{\"Warnings\":null}\n",
+           "update x");
     expect("GET", "/swarm", NULL, 503, "{\"message\":\"This node is not a swarm manager", NULL);
     expect("GET", "/v1.24/system/df", NULL, 404, "{\"message\":\"page not found\"}\n", NULL);
     expect("GET", "/networks/", NULL, 200, "{", "network-list");
