@@ -6,6 +6,7 @@
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <seccomp.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -306,6 +307,11 @@ char *seccomp_listener_message(const json_t *seccomp, const char *oci_version, p
     return json_print(o);
 }
 
+static void program_done(struct sock_fprog *program)
+{
+    free(program->filter);
+}
+
 static int load_program(int fd, struct sock_fprog *ret, struct err *err)
 {
     struct stat st;
@@ -324,12 +330,12 @@ static int load_program(int fd, struct sock_fprog *ret, struct err *err)
 
 int seccomp_install(int fd, unsigned flags, struct err *err)
 {
-    struct sock_fprog program;
+    _cleanup_(program_done)
+    struct sock_fprog program = {0};
     int r = load_program(fd, &program, err);
 
     if (r < 0)
         return r;
-    _cleanup_free_ struct sock_filter *insns = program.filter;
     if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, (unsigned long)flags, &program) == 0)
         return 0;
     if (errno != ENOSYS || flags)
@@ -341,12 +347,12 @@ int seccomp_install(int fd, unsigned flags, struct err *err)
 
 int seccomp_install_listener(int fd, unsigned flags, int sock, const char *message, struct err *err)
 {
-    struct sock_fprog program;
+    _cleanup_(program_done)
+    struct sock_fprog program = {0};
     int r = load_program(fd, &program, err);
 
     if (r < 0)
         return r;
-    _cleanup_free_ struct sock_filter *insns = program.filter;
     /* There is but one thread to synchronise, and the two do not go together. */
     flags &= ~(unsigned)SECCOMP_FILTER_FLAG_TSYNC;
     _cleanup_close_ int listener =
