@@ -264,7 +264,7 @@ static int run_cp(struct cli *cli, const struct args *a)
     if (!from && !to)
         return cli_failf("must specify at least one container source");
     cp.container = from ? from : to;
-    (void)signal(SIGPIPE, SIG_IGN);
+    (void)sigaction(SIGPIPE, &(struct sigaction){.sa_handler = SIG_IGN}, NULL);
     r = cli_client(cli, &cp.client, &err);
     if (r == 0)
         r = from ? from_container(&cp, &err) : to_container(&cp, &err);

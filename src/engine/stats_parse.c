@@ -72,10 +72,12 @@ json_t *stats_parse_net(const char *text)
 
 static json_t *blkio_row(const char *device, const char *op, int64_t value)
 {
-    unsigned major = 0, minor = 0;
+    _cleanup_strv_ char **numbers = str_split(device, ':');
+    uint32_t major = 0, minor = 0;
     json_t *o;
 
-    if (sscanf(device, "%u:%u", &major, &minor) != 2)
+    if (strv_len(numbers) != 2 || parse_u32(numbers[0], &major) < 0 ||
+        parse_u32(numbers[1], &minor) < 0)
         return NULL;
     o = json_object();
     json_set_i64(o, "major", major);

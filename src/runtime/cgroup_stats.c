@@ -63,10 +63,12 @@ static void add_percpu(const struct cgroup_hierarchy *h, json_t *usage)
     _cleanup_free_ char *text = NULL;
     json_t *list = json_array();
     char *save = NULL;
+    int64_t used;
 
     if (cgroup_read(h->dir_fd, "cpuacct.usage_percpu", &text) == 0)
         for (char *p = strtok_r(text, " ", &save); p; p = strtok_r(NULL, " ", &save))
-            (void)json_array_append_new(list, json_integer((json_int_t)strtoll(p, NULL, 10)));
+            if (parse_i64(p, &used) == 0)
+                (void)json_array_append_new(list, json_integer(used));
     json_set_take(usage, "percpu", list);
 }
 
@@ -161,19 +163,32 @@ static void add_io_entry(json_t *list, unsigned major, unsigned minor, const cha
     (void)json_array_append_new(list, o);
 }
 
+/* "8:0" */
+static bool parse_device(const char *s, uint32_t *ret_major, uint32_t *ret_minor)
+{
+    _cleanup_strv_ char **numbers = str_split(s, ':');
+
+    return strv_len(numbers) == 2 && parse_u32(numbers[0], ret_major) == 0 &&
+           parse_u32(numbers[1], ret_minor) == 0;
+}
+
 /* v1: "8:0 Read 4096". */
 static void add_io_v1(const struct cgroup_hierarchy *h, const char *file, json_t *list)
 {
     _cleanup_free_ char *text = NULL;
-    char *save = NULL, op[16];
-    unsigned major, minor;
+    char *save = NULL;
+    uint32_t major, minor;
     uint64_t value;
 
     if (cgroup_read(h->dir_fd, file, &text) < 0)
         return;
-    for (char *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save))
-        if (sscanf(line, "%u:%u %15s %" SCNu64, &major, &minor, op, &value) == 4)
-            add_io_entry(list, major, minor, op, value);
+    for (char *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
+        _cleanup_strv_ char **words = str_split(line, ' ');
+
+        if (strv_len(words) == 3 && parse_device(words[0], &major, &minor) &&
+            parse_u64(words[2], &value) == 0)
+            add_io_entry(list, major, minor, words[1], value);
+    }
 }
 
 /* v2: "8:0 rbytes=4096 wbytes=0 rios=1 …". */
@@ -181,21 +196,24 @@ static void add_io_v2(const struct cgroup_hierarchy *h, json_t *bytes, json_t *c
 {
     _cleanup_free_ char *text = NULL;
     char *save = NULL;
-    unsigned major, minor;
+    uint32_t major, minor;
+    uint64_t value;
 
     if (cgroup_read(h->dir_fd, "io.stat", &text) < 0)
         return;
     for (char *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
         static const char *const keys[][2] = {
-            {" rbytes=", "Read"}, {" wbytes=", "Write"}, {" rios=", "Read"}, {" wios=", "Write"}};
-        if (sscanf(line, "%u:%u", &major, &minor) != 2)
+            {"rbytes=", "Read"}, {"wbytes=", "Write"}, {"rios=", "Read"}, {"wios=", "Write"}};
+        _cleanup_strv_ char **words = str_split(line, ' ');
+
+        if (!parse_device(words[0], &major, &minor))
             continue;
-        for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
-            const char *at = strstr(line, keys[i][0]);
-            if (at)
-                add_io_entry(i < 2 ? bytes : counts, major, minor, keys[i][1],
-                             strtoull(at + strlen(keys[i][0]), NULL, 10));
-        }
+        for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
+            for (char **w = words + 1; *w; w++) {
+                const char *number = str_after(*w, keys[i][0]);
+                if (number && parse_u64(number, &value) == 0)
+                    add_io_entry(i < 2 ? bytes : counts, major, minor, keys[i][1], value);
+            }
     }
 }
 

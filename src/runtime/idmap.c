@@ -82,10 +82,15 @@ static int write_maps(int proc_fd, pid_t pid, const struct oci_id_map *uids, siz
 bool idmap_is_initial(int proc_fd)
 {
     _cleanup_free_ char *text = NULL;
-    unsigned inside, outside, count;
+    uint32_t count = 0;
+    char *last;
 
-    return read_file_at(proc_fd, "self/uid_map", 4096, &text, NULL) < 0 ||
-           (sscanf(text, "%u %u %u", &inside, &outside, &count) == 3 && count == UINT32_MAX);
+    if (read_file_at(proc_fd, "self/uid_map", 4096, &text, NULL) < 0)
+        return true;
+    /* "         0          0 4294967295" */
+    text[strcspn(text, "\n")] = '\0';
+    last = strrchr(text, ' ');
+    return last && parse_u32(last + 1, &count) == 0 && count == UINT32_MAX;
 }
 
 int idmap_write(int proc_fd, pid_t pid, const struct oci_spec *spec, struct err *err)
