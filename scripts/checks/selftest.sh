@@ -14,9 +14,9 @@ fresh() {
     rm -rf "${tree:?}"/*
     mkdir -p "$tree"/src/{base,json,net,runtime,shim,engine,cli}
     printf '%s\n#pragma once\n\n#include <stddef.h>\n\nsize_t base_length(const char *text);\n' "$spdx" >"$tree/src/base/good.h"
-    printf '%s\n#pragma once\n' "$spdx" >"$tree/src/shim/protocol.h"
+    printf '%s\n#pragma once\n' "$spdx" >"$tree/src/shim/shim_client.h"
     printf '%s\n#pragma once\n' "$spdx" >"$tree/src/shim/loop.h"
-    printf '%s\n#include "base/good.h"\n#include "shim/protocol.h"\n\nint net_up(void)\n{\n    return 0;\n}\n' "$spdx" >"$tree/src/net/good.c"
+    printf '%s\n#include "base/good.h"\n#include "shim/shim_client.h"\n\nint net_up(void)\n{\n    return 0;\n}\n' "$spdx" >"$tree/src/net/good.c"
 }
 
 # expect RESULT CHECK DESCRIPTION
@@ -45,8 +45,8 @@ done
 
 violation layering.py base/up.c "a lower module includes a higher one" <<<'#include "net/up.h"'
 violation layering.py engine/x.c "beyond the shim's interface" <<<'#include "shim/loop.h"'
-violation layering.py cli/x.c "the command line uses the shim" <<<'#include "shim/protocol.h"'
-violation layering.py runtime/x.c "the runtime uses a module it may not" <<<'#include "shim/protocol.h"'
+violation layering.py cli/x.c "the command line uses the shim" <<<'#include "shim/shim_client.h"'
+violation layering.py runtime/x.c "the runtime uses a module it may not" <<<'#include "shim/shim_client.h"'
 fresh
 mkdir "$tree/src/other"
 printf '' >"$tree/src/other/x.c"
