@@ -75,6 +75,10 @@ class Host:
                 process.wait()
         for mount in sorted(mounts_below(self.dir), reverse=True):
             run(["umount", "-l", mount])
+        # Engines leave the groups above their containers' own; they all bear this name.
+        for directory, _, _ in os.walk("/sys/fs/cgroup", topdown=False):
+            if self.netns in directory.split("/"):
+                os.rmdir(directory)
         run(["ip", "netns", "del", self.netns])
         shutil.rmtree(self.dir, ignore_errors=True)
 
@@ -121,6 +125,7 @@ def podman():
         engine = Engine(host, "podman", "--root", host.dir / "root", "--runroot", host.dir / "run", "--tmpdir",
                         host.dir / "tmp", "--storage-driver", "vfs", "--cgroup-manager", "cgroupfs",
                         "--events-backend", "file", "--runtime", RUNTIME)
+        engine.options += ["--cgroup-parent", f"/{host.netns}"]
         # Its own default is above what this machine may allow.
         engine.options += ["--ulimit", "nofile=1000:1000", "--ulimit", "nproc=1000:1000"]
         engine.ok("load", "-i", host.file("image.tar", host.image.docker_archive()))
@@ -139,7 +144,8 @@ def dockerd():
         engine = Engine(host, "docker", "--config", host.dir / "cli", "-H", url)
         host.spawn("dockerd", "--data-root", host.dir / "data", "--exec-root", host.dir / "exec", "-H", url,
                    "--pidfile", host.dir / "pid", "--storage-driver", "vfs", "--bridge", "none",
-                   "--iptables=false", "--add-runtime", f"lighter={RUNTIME}", "--default-runtime", "lighter",
+                   "--iptables=false", "--cgroup-parent", f"/{host.netns}",
+                   "--add-runtime", f"lighter={RUNTIME}", "--default-runtime", "lighter",
                    "--config-file", host.file("daemon.json", b"{}"))
         wait_for(lambda: engine("version").returncode == 0, what="dockerd")
         engine.ok("load", "-i", host.file("image.tar", host.image.docker_archive()))
@@ -276,7 +282,7 @@ disabled_plugins = ["io.containerd.grpc.v1.cri"]
         host.spawn("containerd", "-c", config)
 
         def call(*args, **kw):
-            return host("ctr", "-a", host.dir / "c.sock", *args, **kw)
+            return host("ctr", "-a", host.dir / "c.sock", "-n", host.netns, *args, **kw)
         wait_for(lambda: call("version").returncode == 0, what="containerd")
         call("images", "import", "--snapshotter", "native", host.file("image.tar", host.image.oci_layout()), check=True)
         call.host = host
@@ -302,7 +308,8 @@ def test_containerd_runs(ctr):
     done = ctr(*RUN, "--rm", REF, "three", "nope")
     assert done.returncode == 1
     assert 'exec: "nope": executable file not found in $PATH' in done.stderr, "the log is read by the shim"
-    out = with_terminal(ctr.host.argv("ctr", "-a", ctr.host.dir / "c.sock", *RUN, "--rm", "-t", REF, "four", "tty"))
+    out = with_terminal(ctr.host.argv("ctr", "-a", ctr.host.dir / "c.sock", "-n", ctr.host.netns, *RUN, "--rm",
+                                      "-t", REF, "four", "tty"))
     assert out.strip() == "/dev/pts/0"
 
 
