@@ -26,6 +26,9 @@
 
 struct db;
 
+/* HEALTH_NONE: it has no health check. */
+enum container_health { HEALTH_NONE, HEALTH_STARTING, HEALTH_HEALTHY, HEALTH_UNHEALTHY };
+
 enum container_restart { RESTART_NO, RESTART_ON_FAILURE, RESTART_ALWAYS, RESTART_UNLESS_STOPPED };
 
 struct container_conf {
@@ -48,6 +51,8 @@ struct container_conf {
 struct container_state {
     bool running, paused, restarting, removing, dead, oom_killed;
     bool manually_stopped;
+    enum container_health health;
+    int health_streak; /* probes that have failed since the last good one */
     pid_t pid;
     int exit_code;
     int restart_count;
@@ -102,6 +107,8 @@ void container_set_restarting(struct container_state *s, int exit_code, bool oom
 /* A start that failed: as Docker, the state stays what it was, with code and text. */
 void container_set_start_failed(struct container_state *s, int exit_code, const char *text);
 
+/* "none", "starting", "healthy", "unhealthy". */
+const char *container_health_name(enum container_health health);
 /* "created", "running", "paused", "restarting", "removing", "exited", "dead". */
 const char *container_status(const struct container_state *s);
 /* `ps`'s Status: "Up 3 seconds (Paused)". Caller frees. */

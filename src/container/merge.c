@@ -4,6 +4,7 @@
 #include "base/alloc.h"
 #include "base/hashmap.h"
 #include "base/str.h"
+#include "container/fields.h"
 #include "container/request.h"
 #include "container/spec.h"
 
@@ -123,18 +124,22 @@ static void merge_command(json_t *config, const json_t *image)
     }
 }
 
-static void merge_health(json_t *config, const json_t *image, json_t *warnings)
+/* What the container does not say itself is the image's. */
+static void merge_health(json_t *config, const json_t *image)
 {
-    json_t *health = json_object_get(image, "Healthcheck");
-    const json_t *test = json_object_get(health, "Test");
-    const char *first = json_string_value(json_array_get(test, 0));
+    json_t *health = json_object_get(image, "Healthcheck"), *value;
+    json_t *own = json_object_get(config, "Healthcheck");
+    const char *key;
 
-    if (!json_is_object(health) || json_object_get(config, "Healthcheck"))
+    if (!json_is_object(health))
         return;
-    (void)json_object_set(config, "Healthcheck", health);
-    if (first && !str_eq(first, "NONE") && warnings)
-        (void)json_array_append_new(
-            warnings, json_string("The image's HEALTHCHECK is not run by this version."));
+    if (!json_is_object(own)) {
+        (void)json_object_set_new(config, "Healthcheck", json_deep_copy(health));
+        return;
+    }
+    json_object_foreach(health, key, value)
+        if (json_is_neutral(json_object_get(own, key)))
+            (void)json_object_set(own, key, value);
 }
 
 /* Fields of the host configuration whose defaults are lists of the default OCI spec. */
@@ -168,7 +173,7 @@ int container_request_merge(struct container_request *rq, const json_t *image, c
         merge_keys(config, image, "Volumes", false);
         merge_keys(config, image, "Labels", true);
         merge_command(config, image);
-        merge_health(config, image, warnings);
+        merge_health(config, image);
     } else {
         merge_command(config, NULL);
     }

@@ -18,6 +18,8 @@ void container_set_running(struct container_state *s, pid_t pid, int64_t started
 void container_set_exited(struct container_state *s, int exit_code, bool oom, int64_t nsec)
 {
     s->running = s->paused = s->restarting = false;
+    if (s->health != HEALTH_NONE)
+        s->health = HEALTH_UNHEALTHY;
     s->pid = 0;
     s->exit_code = exit_code;
     s->oom_killed = oom;
@@ -77,6 +79,13 @@ char *container_human_duration(int64_t nsec)
     return xasprintf("%lld years", (long long)(seconds / 3600 / 24 / 365));
 }
 
+const char *container_health_name(enum container_health health)
+{
+    static const char *const names[] = {"none", "starting", "healthy", "unhealthy"};
+
+    return names[health];
+}
+
 char *container_status_text(const struct container_state *s, int64_t now)
 {
     _cleanup_free_ char *up = container_human_duration(now - s->started_nsec);
@@ -86,6 +95,10 @@ char *container_status_text(const struct container_state *s, int64_t now)
         return xasprintf("Up %s (Paused)", up);
     if (s->running && s->restarting)
         return xasprintf("Restarting (%d) %s ago", s->exit_code, since);
+    if (s->running && s->health == HEALTH_STARTING)
+        return xasprintf("Up %s (health: starting)", up);
+    if (s->running && s->health != HEALTH_NONE)
+        return xasprintf("Up %s (%s)", up, container_health_name(s->health));
     if (s->running)
         return xasprintf("Up %s", up);
     if (s->removing)

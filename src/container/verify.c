@@ -490,6 +490,24 @@ static int verify_hostname(const char *name, const char *what, struct err *err)
     return strlen(name) > 64 ? INVALID("invalid %s format: %s", what, name) : 0;
 }
 
+static int verify_health(const json_t *health, struct err *err)
+{
+    static const char *const times[] = {"Interval", "Timeout", "StartPeriod", "StartInterval"};
+
+    for (size_t i = 0; i < ARRAY_SIZE(times); i++) {
+        int64_t nsec = 0;
+        int r = json_get_i64(health, "Healthcheck", times[i], &nsec, err);
+
+        if (r < 0)
+            return r;
+        if (nsec != 0 && nsec < 1000000)
+            return err_set(err, ERR_INVALID, "%s in Healthcheck cannot be less than 1ms", times[i]);
+    }
+    if (json_i64_or(health, "Retries", 0) < 0)
+        return err_set(err, ERR_INVALID, "Retries in Healthcheck cannot be negative");
+    return 0;
+}
+
 static int verify_config(const json_t *config, struct err *err)
 {
     json_t *env = json_object_get(config, "Env"), *labels, *v;
@@ -527,12 +545,7 @@ static int verify_config(const json_t *config, struct err *err)
     json_object_foreach(labels, key, v)
         if (!*key)
             return INVALID("invalid label: the name is empty");
-    v = json_object_get(config, "Healthcheck");
-    if (v && json_array_size(json_object_get(v, "Test")) > 0 &&
-        !str_eq(json_string_value(json_array_get(json_object_get(v, "Test"), 0)), "NONE"))
-        return err_set(err, ERR_UNSUPPORTED,
-                       "Config.Healthcheck: health checks are not supported by this version");
-    return 0;
+    return verify_health(json_object_get(config, "Healthcheck"), err);
 }
 
 int container_verify(json_t *config, json_t *host, const struct container_defaults *defaults,

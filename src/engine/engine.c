@@ -17,6 +17,7 @@
 #include "base/timeutil.h"
 #include "container/caps.h"
 #include "db/db.h"
+#include "engine/health.h"
 #include "engine/internal.h"
 #include "engine/kernel.h"
 
@@ -271,7 +272,7 @@ int engine_open(const struct engine_config *config, struct engine **ret, struct 
         (r = open_stores(e, config, err)) < 0 ||
         (r = container_store_each(e->db, load_one, e, err)) < 0 ||
         (r = engine_watcher_start(e, err)) < 0 || (r = engine_writer_start(e, err)) < 0 ||
-        (r = engine_restore_start(e, err)) < 0) {
+        (r = engine_health_start(e, err)) < 0 || (r = engine_restore_start(e, err)) < 0) {
         engine_close(e);
         return r;
     }
@@ -358,6 +359,7 @@ void engine_close(struct engine *e)
         log_warn("a container's end or start still hangs; the next daemon will look after it");
         return;
     }
+    engine_health_stop(e);
     engine_unwatch_all(e);
     engine_writer_stop(e);
     hashmap_free(e->by_id);

@@ -61,6 +61,26 @@ static json_t *make_state(const struct container_state *s)
     return o;
 }
 
+/* The log is not part of views: they are made often, and this is asked for seldom. */
+static void add_health(struct engine *e, const struct container_view *v, json_t *state)
+{
+    _cleanup_(container_unrefp)
+    struct container *c = NULL;
+    json_t *o, *log = NULL;
+
+    if (v->state.health == HEALTH_NONE)
+        return;
+    if (engine_lookup(e, v->conf->id, &c, NULL) == 0) {
+        LOCK_SCOPE(&c->lock);
+        log = c->health_log ? json_copy(c->health_log) : NULL;
+    }
+    o = json_object();
+    json_set_str(o, "Status", container_health_name(v->state.health));
+    json_set_i64(o, "FailingStreak", v->state.health_streak);
+    json_set_take(o, "Log", log ? log : json_array());
+    json_set_take(state, "Health", o);
+}
+
 static json_t *make_ports(const struct container_view *v, const json_t *config)
 {
     json_t *ports = json_object(), *value;
@@ -169,6 +189,7 @@ int engine_container_inspect(struct engine *e, const char *ref, bool size, json_
     json_set_time(o, "Created", v->conf->created_nsec);
     set_path_and_args(o, config);
     json_set_take(o, "State", make_state(&v->state));
+    add_health(e, v, json_object_get(o, "State"));
     json_set_str(o, "Image", v->conf->image_id);
     set_paths(e, v, host, o);
     json_set_str(o, "Name", name);

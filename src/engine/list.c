@@ -203,7 +203,7 @@ static bool matches(const struct list *l, const struct container_view *v)
     if (!filters_exact(l->filters, "status", container_status(s)) || !match_exited(l, s) ||
         !filters_prefix(l->filters, "id", v->conf->id) || !match_name(l, v->name) ||
         !filters_labels(l->filters, "label", v->conf->labels) ||
-        !filters_exact(l->filters, "health", "none") ||
+        !filters_exact(l->filters, "health", container_health_name(s->health)) ||
         !filters_exact(l->filters, "is-task", "false"))
         return false;
     if (filters_has(l->filters, "network") &&

@@ -59,6 +59,7 @@ struct container {
     size_t n_pending;
     struct waiter *waiters; /* borrowed: they live on their threads' stacks */
     char **exec_ids;        /* owned */
+    json_t *health_log;     /* owned; results of the last probes; or NULL */
     bool restored;          /* false until the boot has found out what it does */
     bool keep;              /* a restart is under way: --rm waits */
     bool gone;              /* removed: only references are left */
@@ -93,6 +94,7 @@ struct engine {
     struct volume_store *volumes;
     struct net *net;
     struct event_bus *bus;
+    struct health_scheduler *health; /* owned */
 
     pthread_mutex_t registry; /* the maps */
     struct hashmap *by_id;    /* id -> container (a reference each) */

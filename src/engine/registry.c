@@ -72,6 +72,7 @@ void container_unref(struct container *c)
         (void)close_fd(c->events_fd);
     strv_free(c->exec_ids);
     free(c->name);
+    json_decref(c->health_log);
     (void)pthread_cond_destroy(&c->changed);
     (void)pthread_mutex_destroy(&c->op);
     (void)pthread_mutex_destroy(&c->lock);

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/path.h"
 #include "base/timeutil.h"
+#include "engine/health.h"
 #include "engine/internal.h"
 
 #define WORKERS 4
@@ -87,6 +88,8 @@ static int try_shim(struct engine *e, struct container *c, const char *dir)
         container_exit_spawn(container_ref(c), &ev.state, false);
     } else if (engine_watch(e, c) < 0) {
         log_error("container %s runs, but cannot be watched", c->conf->id);
+    } else {
+        container_health_begin(c);
     }
     return 1;
 }

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/path.h"
 #include "base/timeutil.h"
+#include "engine/health.h"
 #include "engine/internal.h"
 
 /* One start: what it has gathered so far. */
@@ -493,6 +494,7 @@ int container_start_locked(struct engine *e, struct container *c, struct err *er
     mount_events(&s);
     engine_container_event(e, c, "start", NULL);
     engine_mark_dirty(c);
+    container_health_begin(c);
     r = engine_watch(e, c);
     log_debug("container %s started in %lld us", c->conf->id,
               (long long)((monotonic_nsec() - begun) / 1000));
