@@ -12,7 +12,7 @@ import pytest
 
 from support.api import Api
 from support.daemon import (DAEMON, ENGINE, LIGHTER, LIGHTERD, PATIENCE, RUNTIME, SHIM, Daemon,
-                            run, wait_for)
+                            run, skip_if_sanitized, wait_for)
 
 
 @pytest.fixture
@@ -151,17 +151,11 @@ def test_readiness_notification(apart):
     sock.close()
 
 
-def sanitized():
-    libraries = run(["ldd", LIGHTERD]).stdout
-    return "asan" in libraries or "tsan" in libraries
-
-
 @pytest.mark.lighter_only
 def test_idle_memory(apart):
-    """The budget is 10 MB; a sanitizer's build is another matter."""
+    """The budget is 10 MB."""
     d = apart().start()
-    if sanitized():
-        pytest.skip("built with a sanitizer")
+    skip_if_sanitized()
     status = open(f"/proc/{d.pid}/status", encoding="utf-8").read()
     rss = int(next(line for line in status.splitlines() if line.startswith("VmRSS")).split()[1])
     assert rss < 10 * 1024, f"{rss} kB"
@@ -170,8 +164,7 @@ def test_idle_memory(apart):
 @pytest.mark.lighter_only
 def test_shim_memory(daemon):
     """The budget is 400 kB of private memory per container, when it has nothing to do."""
-    if sanitized():
-        pytest.skip("built with a sanitizer")
+    skip_if_sanitized()
     daemon.cli.ok("run", "-d", "--name", "idle", "busybox", "sh", "-c", "echo x; sleep 600")
     daemon.wait_log("idle", "x")
     daemon.cli.ok("exec", "idle", "true")

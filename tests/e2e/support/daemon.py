@@ -13,6 +13,8 @@ import subprocess
 import tempfile
 import time
 
+import pytest
+
 from . import sweep
 from .api import Api
 
@@ -56,6 +58,13 @@ def wait_for(condition, timeout=PATIENCE, what="condition", interval=0.02):
         if time.monotonic() > end:
             raise AssertionError(f"{what} did not come true within {timeout} s")
         time.sleep(interval)
+
+
+def skip_if_sanitized():
+    """For tests that measure memory: a sanitizer's build is another matter."""
+    libraries = run(["ldd", LIGHTERD]).stdout
+    if "asan" in libraries or "tsan" in libraries:
+        pytest.skip("built with a sanitizer")
 
 
 def parent_of(pid):
