@@ -34,6 +34,7 @@ static json_t *read_command(const json_t *config, const json_t *test)
 void health_conf_read(const json_t *config, struct health_conf *ret)
 {
     const json_t *check = json_object_get(config, "Healthcheck");
+    int64_t retries = positive_or(check, "Retries", DEFAULT_RETRIES);
 
     *ret = (struct health_conf){
         .command = read_command(config, json_object_get(check, "Test")),
@@ -41,8 +42,10 @@ void health_conf_read(const json_t *config, struct health_conf *ret)
         .timeout_nsec = positive_or(check, "Timeout", DEFAULT_NSEC),
         .start_period_nsec = positive_or(check, "StartPeriod", 0),
         .start_interval_nsec = positive_or(check, "StartInterval", DEFAULT_START_INTERVAL),
-        .retries = (int)MIN(positive_or(check, "Retries", DEFAULT_RETRIES), (int64_t)INT32_MAX),
+        .retries = INT32_MAX,
     };
+    if (retries < INT32_MAX)
+        ret->retries = (int)retries;
 }
 
 void health_conf_done(struct health_conf *h)
