@@ -208,8 +208,8 @@ static int to_container(const struct cp *cp, struct err *err)
     struct cp_packer *packer = NULL;
     struct err packing = {0};
     uint64_t bytes = 0;
-    struct stat st;
-    int fd, r, r2;
+    struct stat st = {0};
+    int fd = -1, r, r2;
 
     if (!str_eq(cp->from, "-") && (cp->follow ? stat(cp->from, &st) : lstat(cp->from, &st)) < 0) {
         char text[128];

@@ -107,8 +107,8 @@ int cp_pack(const char *path, const char *name, bool follow, struct cp_packer **
 {
     _cleanup_free_ char *real = follow ? realpath(path, NULL) : xstrdup(path);
     struct cp_packer *p = XNEW(struct cp_packer);
-    int fds[2], r = 0;
-    struct stat st;
+    int fds[2] = {-1, -1}, r = 0;
+    struct stat st = {0};
 
     p->root = p->out = -1;
     p->name = xstrdup(name);

@@ -159,7 +159,7 @@ int engine_archive_stat(struct engine *e, const char *ref, const char *path, jso
     _cleanup_(resource_done)
     struct resource rs = {0};
     _cleanup_close_ int fd = -1;
-    struct stat st;
+    struct stat st = {0};
     int r = resource_open(e, ref, path, &rs, err);
 
     if (r == 0)
@@ -201,8 +201,8 @@ int engine_archive_get(struct engine *e, const char *ref, const char *path,
     struct resource rs = {0};
     _cleanup_json_ json_t *about = NULL;
     _cleanup_close_ int fd = -1;
-    struct sink sink;
-    struct stat st;
+    struct sink sink = {0};
+    struct stat st = {0};
     int r = resource_open(e, ref, path, &rs, err);
 
     if (r == 0)
