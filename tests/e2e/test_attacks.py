@@ -10,6 +10,9 @@ import pytest
 from support.daemon import parent_of, wait_for
 from support.images import Image
 
+# Some of these hang dockerd.
+pytestmark = pytest.mark.lighter_only
+
 
 def alive(pid):
     """Whether the process exists and is more than a zombie."""
