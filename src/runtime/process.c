@@ -225,15 +225,14 @@ int process_close_fds(unsigned first, int proc_fd)
 
 static void reset_signals(void)
 {
-    struct sigaction dfl = {.sa_handler = SIG_DFL};
+    /* The kernel's struct sigaction, whose members differ between architectures: SIG_DFL is 0. */
+    const unsigned long dfl[8] = {0};
     sigset_t none;
 
-    /* Handlers end at execve(); what is ignored stays so, unless reset. */
-    for (int i = 1; i < NSIG; i++) {
-        struct sigaction now;
-        if (sigaction(i, NULL, &now) == 0 && now.sa_handler == SIG_IGN)
-            (void)sigaction(i, &dfl, NULL);
-    }
+    /* Handlers end at execve(); what is ignored stays so, unless reset. Not with sigaction(), which
+     * refuses the C library's own two signals; posix_spawn() leaves them ignored. */
+    for (int i = 1; i < NSIG; i++)
+        (void)syscall(SYS_rt_sigaction, i, dfl, NULL, (size_t)NSIG / 8);
     (void)sigemptyset(&none);
     (void)sigprocmask(SIG_SETMASK, &none, NULL);
 }
