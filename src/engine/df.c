@@ -53,7 +53,9 @@ static void add_volumes(struct engine *e, json_t *o)
 
 int engine_system_df(struct engine *e, unsigned what, json_t **ret, struct err *err)
 {
-    _cleanup_json_ json_t *o = json_object();
+    /* What was not asked for is null, as Docker's clients know it. */
+    _cleanup_json_ json_t *o = json_pack("{s:i, s:n, s:n, s:n, s:n}", "LayersSize", 0, "Images",
+                                         "Containers", "Volumes", "BuildCache");
     int r = 0;
 
     if (what & ENGINE_DF_IMAGES)

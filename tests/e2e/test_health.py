@@ -78,6 +78,7 @@ def test_of_the_image(daemon, cli, rootfs):
     becomes(daemon, "bad", "unhealthy")
 
 
+@pytest.mark.lighter_only
 def test_it_goes_on_after_the_daemons_death(daemon):
     daemon.cli.ok("run", "-d", "--name", "hc", *FAST, "--health-cmd", "true", "busybox", "sleep", "600")
     becomes(daemon, "hc", "healthy")

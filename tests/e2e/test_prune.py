@@ -28,7 +28,8 @@ def test_containers(daemon, cli, leftovers):
 
 
 def test_volumes(daemon, leftovers):
-    assert daemon.api.post("/volumes/prune").json == {"VolumesDeleted": None, "SpaceReclaimed": 0}
+    assert daemon.api.post("/volumes/prune").json in (
+        {"VolumesDeleted": None, "SpaceReclaimed": 0}, {"VolumesDeleted": [], "SpaceReclaimed": 0})
     daemon.cli.ok("rm", "old")
     daemon.cli.ok("rm", "-f", "alive")
     answer = daemon.api.post("/volumes/prune").json
@@ -72,5 +73,5 @@ def test_df(daemon, cli, leftovers):
     assert table["Local Volumes"] == ["2", "2", "2B", "0B (0%)"]
     assert table["Build Cache"] == ["0", "0", "0B", "0B"]
     answer = daemon.api.get("/system/df", type="volume").json
-    assert list(answer) == ["Volumes"] and {v["UsageData"]["RefCount"] for v in answer["Volumes"]} == {1}
+    assert [key for key in answer if answer[key]] == ["Volumes"] and {v["UsageData"]["RefCount"] for v in answer["Volumes"]} == {1}
     assert daemon.api.get("/system/df", type="cheese").status == 400

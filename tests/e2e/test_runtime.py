@@ -297,6 +297,7 @@ def test_signals_reach_the_process_of_run(bundle):
         process.wait()
 
 
+@pytest.mark.lighter_only
 def test_events(bundle):
     bundle.config["linux"]["resources"] = {"memory": {"limit": 64 << 20}, "pids": {"limit": 9}}
     bundle.write("sleep", "60").create()
