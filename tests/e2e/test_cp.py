@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """cp: files in and out of containers, running or not."""
 
-import http.client
 import base64
+import http.client
 import io
 import json
 import os
