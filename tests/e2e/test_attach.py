@@ -5,6 +5,8 @@ import concurrent.futures
 import socket
 import time
 
+import pytest
+
 from support.api import read_all, read_frames
 from support.daemon import ENGINE, PATIENCE, skip_if_sanitized, wait_for
 from support.terminal import Terminal
@@ -146,6 +148,7 @@ def test_stdin_half_close(daemon):
     sock.close()
 
 
+@pytest.mark.lighter_only  # dockerd loses what it has read already
 def test_data_behind_the_upgrade_request(daemon):
     """Bytes that came with the request's own packet are the program's input, too."""
     daemon.api.post("/containers/create", {
