@@ -10,8 +10,9 @@
 #include "base/timeutil.h"
 #include "engine/internal.h"
 
-#define EXECS_SWEEP 256                  /* look for old records above this many */
-#define EXEC_KEEP   (300 * NSEC_PER_SEC) /* how long an ended one can be asked for */
+#define EXECS_SWEEP       256                  /* look for old records above this many */
+#define EXEC_KEEP         (300 * NSEC_PER_SEC) /* how long an ended one can be asked for */
+#define END_PATIENCE_NSEC (2 * NSEC_PER_SEC)
 
 struct exec {
     unsigned refs;
@@ -505,22 +506,34 @@ int engine_exec_resize(struct engine *e, const char *exec_id, uint16_t rows, uin
     return shim_resize(shim->shim, x->id, rows, cols, err);
 }
 
-/* Asks the shim about an exec that is thought to be running. */
-static void refresh(struct engine *e, struct container *c, struct exec *x)
+/* Asks the shim about an exec that is thought to be running. False when it does not answer. */
+static bool ask_shim(struct engine *e, struct container *c, struct exec *x)
 {
     _cleanup_(shim_handle_unrefp)
     struct shim_handle *shim = NULL;
     struct shim_exec_state state = {0};
-    bool running;
 
     {
         LOCK_SCOPE(&e->execs_lock);
-        running = x->running;
+        if (!x->running)
+            return true;
     }
-    if (!running || exec_shim(c, &shim, NULL) < 0)
-        return;
-    if (shim_exec_state(shim->shim, x->id, &state, NULL) == 0 && !state.running)
+    if (exec_shim(c, &shim, NULL) < 0 || shim_exec_state(shim->shim, x->id, &state, NULL) < 0)
+        return false;
+    if (!state.running)
         mark_ended(e, x, state.exit_code);
+    return true;
+}
+
+/* A shim that has gone has left its container's end to be noted, which says how the exec ended: a
+ * client whose stream has just ended asks for that. */
+static void refresh(struct engine *e, struct container *c, struct exec *x)
+{
+    const struct timespec pause = {.tv_nsec = 5 * NSEC_PER_MSEC};
+    int64_t until = monotonic_nsec() + END_PATIENCE_NSEC;
+
+    while (!ask_shim(e, c, x) && monotonic_nsec() < until)
+        (void)nanosleep(&pause, NULL);
 }
 
 int engine_exec_inspect(struct engine *e, const char *exec_id, json_t **ret, struct err *err)
