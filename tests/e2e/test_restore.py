@@ -175,7 +175,7 @@ def test_logs_follow(daemon, cli):
 
 
 def test_events_end_and_go_on(daemon, cli):
-    watcher = cli.popen("events")
+    watcher = cli.popen("events", "--since", int(time.time()) - 1, "--filter", "container=ee")
     cli.ok("run", "-d", "--name", "ee", "busybox", "sleep", "600")
     assert b"ee" in watcher.stdout.readline()
     daemon.kill9()
